@@ -1,0 +1,2 @@
+export {type ErrorCode, errorCodes} from './codes.js';
+export {ExlError, type ExlErrorOptions, isExlError} from './error.js';

@@ -1,0 +1,8 @@
+export {
+	type DeviceName,
+	type LoadOptions,
+	type LoadProgress,
+	parseLoadOptions,
+	type ResolvedLoadOptions,
+} from './load.js';
+export {abortSignal, describe, integer, numberWhere, parseOptions} from './parse.js';

@@ -1,0 +1,71 @@
+import * as v from 'valibot';
+import {abortSignal, integer, parseOptions} from './parse.js';
+
+/** `cuda` is the first CUDA device; `reference` is the slow double-precision oracle. */
+export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
+
+export type LoadProgress = {
+	readonly phase: string;
+	/** Bytes so far. */
+	readonly loaded: number;
+	/** Bytes in all. */
+	readonly total: number;
+};
+
+export type LoadOptions = {
+	/** @default 'auto': the first usable GPU, else the CPU. */
+	readonly device?: DeviceName | undefined;
+
+	/** Threads of the CPU backend, 1 to 256. @default one per physical core */
+	readonly threads?: number | undefined;
+
+	readonly cache?:
+		| {
+				/** Tokens the key/value cache holds, all jobs together: 1 to 2^24. @default the model's context length */
+				readonly tokens?: number | undefined;
+				/** @default 'fp16' */
+				readonly type?: 'fp16' | undefined;
+		  }
+		| undefined;
+
+	readonly signal?: AbortSignal | undefined;
+
+	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+};
+
+export type ResolvedLoadOptions = {
+	readonly device: DeviceName;
+	readonly threads?: number | undefined;
+	readonly cache: {readonly tokens?: number | undefined; readonly type: 'fp16'};
+	readonly signal?: AbortSignal | undefined;
+	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+};
+
+const isDevice = (value: unknown) =>
+	typeof value === 'string' && /^(?:auto|cpu|reference|cuda(?::(?:0|[1-9]\d{0,2}))?)$/.test(value);
+
+const schema = v.strictObject(
+	{
+		device: v.optional(v.custom<DeviceName>(isDevice, "'auto', 'cpu', 'reference', 'cuda' or 'cuda:N'"), 'auto'),
+		threads: v.optional(integer(1, 256)),
+		cache: v.optional(
+			v.strictObject(
+				{tokens: v.optional(integer(1, 2 ** 24)), type: v.optional(v.picklist(['fp16'], "'fp16'"), 'fp16')},
+				'an object',
+			),
+			{},
+		),
+		signal: v.optional(abortSignal),
+		onProgress: v.optional(v.custom<(progress: LoadProgress) => void>(f => typeof f === 'function', 'a function')),
+	},
+	'an object',
+) satisfies v.GenericSchema<LoadOptions, ResolvedLoadOptions>;
+
+/**
+Checks the options of `loadModel()` and fills in defaults.
+
+@throws {ExlError} `EXL_INVALID_ARGUMENT`.
+*/
+export function parseLoadOptions(input: unknown = {}): ResolvedLoadOptions {
+	return parseOptions(schema, input, 'loadModel()');
+}

@@ -1,0 +1,22 @@
+/** The known name `name` was probably meant to be; undefined if none is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+	// `max_tokens` is `maxTokens` written by someone coming from another library.
+	const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+	const scored = known.map(candidate => ({candidate, distance: editDistance(plain(name), plain(candidate))}));
+	const best = scored.sort((a, b) => a.distance - b.distance)[0];
+	return best && best.distance <= Math.ceil(plain(best.candidate).length / 3) ? best.candidate : undefined;
+}
+
+/** Levenshtein distance: single-character insertions, deletions and replacements. */
+function editDistance(a: string, b: string): number {
+	let row = Array.from({length: b.length + 1}, (_, i) => i);
+	for (let i = 1; i <= a.length; i++) {
+		const next = [i];
+		for (let j = 1; j <= b.length; j++) {
+			const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+			next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+		}
+		row = next;
+	}
+	return row[b.length]!;
+}
