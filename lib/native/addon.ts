@@ -1,0 +1,124 @@
+import type {WeightSource} from './weight-source.js';
+
+/** A number that stands for a native object; never used twice in one JavaScript environment. */
+export type NativeHandle = number;
+
+/** -1 is the number of rows of a step, -2 its number of outputs; everything else is a size. */
+export type WireShape = readonly number[];
+
+export type WireOperand =
+	| null
+	| {readonly shape: WireShape; readonly value: number}
+	| {readonly shape: WireShape; readonly weight: NativeHandle}
+	| {readonly shape: WireShape; readonly layer: number}
+	| {readonly shape: WireShape; readonly slot: SlotName}
+	| {readonly shape: WireShape; readonly tensor: NativeHandle};
+
+export type SlotName = 'tokens' | 'positions' | 'sequences' | 'pages' | 'outputs' | 'targets' | 'samplers';
+
+/** The slots of one step. All are `[rows]` or `[outputs]` but `pages`, which is `[sequences, pages per sequence]`. */
+export type Slots = {readonly [name in SlotName]?: Int32Array};
+
+export type WireProgram = {
+	readonly values: readonly {readonly shape: WireShape}[];
+	readonly ops: readonly {
+		readonly op: string;
+		readonly path: string;
+		readonly inputs: readonly WireOperand[];
+		readonly outputs: readonly WireOperand[];
+		readonly attributes: Readonly<Record<string, number>>;
+	}[];
+	readonly results: Int32Array;
+	readonly cache?: NativeHandle;
+	readonly maxRows: number;
+	readonly maxOutputs: number;
+	readonly maxSequences: number;
+	readonly pagesPerSequence: number;
+	readonly threads: number;
+};
+
+export type OpDeclaration = {
+	readonly name: string;
+	readonly formula: string;
+	readonly inputs: readonly Port[];
+	readonly outputs: readonly Port[];
+	readonly attributes: readonly string[];
+};
+
+type Port = {
+	readonly name: string;
+	readonly kind: 'value' | 'weight' | 'cache' | 'slot';
+	readonly dims: string;
+	readonly optional: boolean;
+};
+
+export type MemoryKind = 'weights' | 'cache' | 'activations' | 'staging';
+
+export type LedgerTotals = {
+	readonly allocated: number;
+	readonly reserved: number;
+	readonly peak: number;
+	readonly byKind: Readonly<Record<MemoryKind, number>>;
+	readonly buffers: number;
+};
+
+export type LedgerEntry = {
+	readonly id: number;
+	readonly kind: MemoryKind;
+	readonly label: string;
+	readonly owner: string;
+	readonly bytes: number;
+	readonly ageMs: number;
+};
+
+export type SamplerSettings = {
+	readonly temperature: number;
+	readonly topK: number;
+	readonly topP: number;
+	readonly minP: number;
+	readonly repetitionPenalty: number;
+	readonly seed: number;
+};
+
+export type NativeArray = Float32Array | Float64Array | Int32Array;
+
+/** The functions of the native addon. All throw, or reject with, `ExlError`. */
+export type Addon = {
+	opTable(): OpDeclaration[];
+	cpuTarget(): string;
+	errorCodes(): string[];
+
+	openDevice(kind: string): NativeHandle;
+	/** Joins the engine thread; call it when nothing is in flight. */
+	closeDevice(device: NativeHandle): void;
+	/** Settles when everything queued before has run. */
+	drain(device: NativeHandle): Promise<void>;
+	/** Forgets a handle; the object goes when nothing in flight uses it. */
+	release(handle: NativeHandle): boolean;
+	totals(device: NativeHandle): LedgerTotals;
+	buffers(device: NativeHandle): LedgerEntry[];
+
+	loadWeight(device: NativeHandle, source: WeightSource, label: string, owner: string): Promise<NativeHandle>;
+	createCache(
+		device: NativeHandle,
+		size: {layers: number; pages: number; keyHeads: number; dim: number},
+		owner: string,
+	): NativeHandle;
+	createTensor(
+		device: NativeHandle,
+		values: Float64Array | null,
+		shape: readonly number[],
+		owner: string,
+	): NativeHandle;
+	readTensor(device: NativeHandle, tensor: NativeHandle): Promise<NativeArray>;
+	createSampler(settings: SamplerSettings): NativeHandle;
+	feedSampler(sampler: NativeHandle, tokens: Int32Array): void;
+
+	infer(op: string, shapes: readonly (WireShape | null)[]): number[][];
+	compile(device: NativeHandle, program: WireProgram, owner: string): Promise<NativeHandle>;
+	step(device: NativeHandle, program: NativeHandle, slots: Slots): Promise<NativeArray[]>;
+	setSlots(device: NativeHandle, program: NativeHandle, slots: Slots): Promise<void>;
+	runOp(device: NativeHandle, program: NativeHandle, index: number): Promise<void>;
+	readValue(device: NativeHandle, program: NativeHandle, value: number): Promise<[NativeArray]>;
+	writeValue(device: NativeHandle, program: NativeHandle, value: number, values: Float64Array): Promise<void>;
+};

@@ -1,0 +1,88 @@
+// What a backend is: a place for weights, and kernels for ops.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cache.h"
+#include "core/slots.h"
+#include "core/tensor.h"
+#include "ops/op.h"
+#include "quant/source.h"
+
+namespace exl {
+
+// A weight in the layout its backend wants; backends derive from it. Linear weights are [out, in].
+struct Weight {
+  virtual ~Weight() = default;
+  Shape shape;
+};
+
+// One op of a program, bound to addresses. Shapes hold actual sizes while it runs.
+struct Call {
+  struct Operand {
+    Tensor tensor;                         // values and slots
+    std::shared_ptr<const Weight> weight;  // weights
+    const LayerCache* cache = nullptr;
+  };
+
+  const Op* op = nullptr;
+  std::string path;  // `model.layers.3.mlp.gate_proj`
+  std::vector<Operand> inputs;
+  std::vector<Tensor> outputs;
+  std::vector<double> attributes;
+
+  const Tensor& in(int i) const { return inputs[size_t(i)].tensor; }
+  const Tensor& out(int i = 0) const { return outputs[size_t(i)]; }
+  const LayerCache& cache(int i) const { return *inputs[size_t(i)].cache; }
+  double attribute(std::string_view name) const {
+    return attributes[size_t(op->attribute_index(name))];
+  }
+
+  // The weight of input `i` as the backend's own type, or null if it is absent or another type.
+  template <typename T>
+  const T* weight(int i) const {
+    return dynamic_cast<const T*>(inputs[size_t(i)].weight.get());
+  }
+};
+
+// What a kernel may use while it runs.
+struct Run {
+  std::byte* scratch;                                  // as many bytes as Kernel::scratch asked for
+  std::span<const std::shared_ptr<Sampler>> samplers;  // of this step, one per output
+};
+
+class Backend;
+
+// Kernels of one op are tried in order; the first that does not refuse is taken.
+struct Kernel {
+  const char* op;
+  const char* name;
+  std::string (*refuses)(const Call&);             // an objection, or nothing; null: never refuses
+  size_t (*scratch)(const Backend&, const Call&);  // for the call at its largest; null: none
+  void (*run)(Backend&, const Call&, const Run&);
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char* name() const = 0;
+  virtual Dtype activation_type() const = 0;
+  virtual Dtype cache_type() const = 0;
+  virtual std::span<const Kernel> kernels() const = 0;
+
+  // Reads the source into buffers of this backend. Runs on the engine thread.
+  virtual std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
+                                       const std::string& label) = 0;
+
+  // Threads to compute with; more than are running are started.
+  virtual void use_threads(int) {}
+};
+
+// Throws UnsupportedOp with the objection of every candidate.
+const Kernel& select_kernel(const Backend& backend, const Call& call);
+
+}  // namespace exl

@@ -1,0 +1,41 @@
+// One thread per device: commands run there in order, off the JavaScript thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace exl {
+
+class Engine {
+ public:
+  using Command = std::function<void()>;  // must not throw
+
+  Engine();
+  ~Engine();  // stops
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // False once the engine is stopping; the command is then dropped.
+  bool post(Command command);
+
+  // Interrupts the running command between ops, drops the others and joins the thread.
+  void stop();
+
+  // Commands that take long look here.
+  const std::atomic<bool>& stopping() const { return stopping_; }
+
+ private:
+  void loop();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Command> commands_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace exl

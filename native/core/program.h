@@ -1,0 +1,83 @@
+// A recorded program, compiled: every op bound to a kernel and to addresses, activation memory
+// planned once.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+
+namespace exl {
+
+// What the recorder hands over.
+struct Operand {
+  enum class Kind { None, Value, Weight, Cache, Slot, Tensor } kind = Kind::None;
+  int value = 0;  // of Value; the layer of Cache
+  Shape shape;    // a value may be seen through another shape with as many elements
+  std::shared_ptr<const Weight> weight;
+  Slot slot = Slot::Tokens;
+  Tensor tensor;                     // of Tensor: memory that outlives the program
+  std::shared_ptr<const void> keep;  // what owns that memory
+};
+
+struct OpRecord {
+  const Op* op;
+  std::string path;
+  std::vector<Operand> inputs;
+  std::vector<Operand> outputs;  // Value or Tensor
+  std::vector<double> attributes;
+};
+
+struct Recording {
+  std::vector<Shape> values;
+  std::vector<OpRecord> ops;
+  std::vector<int> results;  // values that a step returns
+  std::shared_ptr<Cache> cache;
+  int64_t max_rows = 1;
+  int64_t max_outputs = 1;
+  int64_t max_sequences = 1;
+  int64_t pages_per_sequence = 0;
+  int threads = 1;
+};
+
+class Program {
+ public:
+  // Throws ShapeMismatch, UnsupportedOp, OutOfMemory.
+  Program(std::shared_ptr<Backend> backend, Recording recording, const Allocator& allocate);
+
+  // Checks the slots against each other, the cache and the vocabulary, and copies them in. Throws
+  // InvalidArgument.
+  void set_slots(const SlotValues& slots);
+
+  // Runs every op; `stop` is looked at between ops. Throws Aborted.
+  void run(const std::atomic<bool>& stop);
+  void run_op(size_t index);
+
+  size_t op_count() const { return calls_.size(); }
+
+  // A value, in its shape for the current step, on the host.
+  Tensor value(size_t index) const;
+  const std::vector<int>& results() const { return recording_.results; }
+  Backend& backend() const { return *backend_; }
+
+ private:
+  void plan(const Allocator& allocate);
+  Tensor bind_value(const Operand& operand) const;
+  void resize(int64_t rows, int64_t outputs, int64_t sequences);
+
+  std::shared_ptr<Backend> backend_;
+  Recording recording_;
+  std::vector<Call> calls_;
+  std::vector<const Kernel*> kernels_;
+  std::vector<size_t> offsets_;  // of each value in the arena
+  BufferPtr arena_, scratch_, slots_;
+  std::array<int32_t*, kSlotCount> slot_data_{};
+  std::array<int64_t, kSlotCount> slot_capacity_{};
+  std::vector<std::shared_ptr<Sampler>> samplers_;
+  int64_t vocabulary_ = 0;  // rows of the embedding table; 0: the program embeds nothing
+  int64_t rows_ = 0, outputs_ = 0, sequences_ = 0;
+};
+
+}  // namespace exl

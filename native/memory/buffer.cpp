@@ -1,0 +1,31 @@
+#include "memory/buffer.h"
+
+#include "core/error.h"
+#include "memory/pages.h"
+
+namespace exl {
+
+Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
+               std::string owner)
+    : ledger_(std::move(ledger)), bytes_(bytes) {
+  const size_t page = page_size();
+  if (bytes > SIZE_MAX - page)
+    throw Error(Code::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes", label);
+  reserved_ = (bytes + page - 1) / page * page;
+  if (reserved_) {
+    data_ = static_cast<std::byte*>(map_pages(reserved_));
+    if (!data_)
+      throw Error(Code::OutOfMemory,
+                  "the system refused " + std::to_string(reserved_) + " bytes for " +
+                      kind_name(kind) + "; use a smaller model, fewer cache tokens or free memory",
+                  label);
+  }
+  id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
+}
+
+Buffer::~Buffer() {
+  if (data_) unmap_pages(data_, reserved_);
+  ledger_->strike(id_);
+}
+
+}  // namespace exl

@@ -1,0 +1,51 @@
+// Host memory that is on the ledger from birth to death. Pages come straight from the operating
+// system and go straight back, so freeing a buffer lowers the process's resident size at once; no
+// heap keeps them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "memory/ledger.h"
+
+namespace exl {
+
+class Buffer {
+ public:
+  // Zeroed, page-aligned. Throws OutOfMemory.
+  Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
+         std::string owner);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::byte* data() const { return data_; }
+  size_t size() const { return bytes_; }
+
+  template <typename T>
+  T* as() const {
+    return reinterpret_cast<T*>(data_);
+  }
+
+ private:
+  std::shared_ptr<Ledger> ledger_;
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+  size_t reserved_ = 0;
+  uint64_t id_ = 0;
+};
+
+using BufferPtr = std::shared_ptr<Buffer>;
+
+// Makes the buffers of one owner on one device.
+struct Allocator {
+  std::shared_ptr<Ledger> ledger;
+  std::string owner;
+
+  BufferPtr operator()(size_t bytes, Kind kind, std::string label) const {
+    return std::make_shared<Buffer>(ledger, bytes, kind, std::move(label), owner);
+  }
+};
+
+}  // namespace exl

@@ -1,0 +1,97 @@
+#include "sampling/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace exl {
+
+namespace {
+
+// SplitMix64 (Steele, Lea and Flood, 2014) over seed and counter: a random access stream.
+double uniform(uint64_t seed, uint64_t counter) {
+  uint64_t z = seed + (counter + 1) * 0x9e3779b97f4a7c15;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  z ^= z >> 31;
+  return double(z >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+void Sampler::feed(const std::vector<int32_t>& tokens) {
+  if (settings_.repetition_penalty == 1) return;
+  for (const int32_t token : tokens) {
+    if (token < 0) continue;
+    if (size_t(token) >= is_seen_.size()) is_seen_.resize(size_t(token) + 1);
+    if (is_seen_[size_t(token)]) continue;
+    is_seen_[size_t(token)] = true;
+    seen_.push_back(token);
+  }
+}
+
+void Sampler::penalise(int64_t vocabulary) {
+  const float penalty = settings_.repetition_penalty;
+  for (const int32_t token : seen_) {
+    if (token >= vocabulary) continue;
+    float& logit = logits_[size_t(token)];
+    logit = logit > 0 ? logit / penalty : logit * penalty;
+  }
+}
+
+int32_t Sampler::draw(const float* logits, int64_t vocabulary) {
+  logits_.assign(logits, logits + vocabulary);
+  penalise(vocabulary);
+  const int32_t id = pick(vocabulary);
+  feed({id});
+  return id;
+}
+
+int32_t Sampler::pick(int64_t vocabulary) {
+  const auto largest = std::max_element(logits_.begin(), logits_.end());
+  if (settings_.temperature == 0 || settings_.top_k == 1) return int32_t(largest - logits_.begin());
+
+  // Ties are broken by id so that the order is the same everywhere.
+  const auto before = [](const Candidate& a, const Candidate& b) {
+    return a.value > b.value || (a.value == b.value && a.id < b.id);
+  };
+  candidates_.resize(size_t(vocabulary));
+  const float most = *largest;
+  for (int64_t i = 0; i < vocabulary; i++)
+    candidates_[size_t(i)] = {(logits_[size_t(i)] - most) / settings_.temperature, int32_t(i)};
+  size_t count = candidates_.size();
+  if (settings_.top_k > 0) count = std::min(count, size_t(settings_.top_k));
+  if (count < candidates_.size())
+    std::nth_element(candidates_.begin(), candidates_.begin() + long(count) - 1, candidates_.end(),
+                     before);
+  std::sort(candidates_.begin(), candidates_.begin() + long(count), before);
+
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    candidates_[i].value = std::exp(candidates_[i].value);
+    sum += double(candidates_[i].value);
+  }
+  // The shortest prefix whose mass reaches top_p.
+  if (settings_.top_p < 1) {
+    const double wanted = sum * double(settings_.top_p);
+    double mass = 0;
+    size_t kept = 0;
+    while (kept < count && (kept == 0 || mass < wanted)) mass += double(candidates_[kept++].value);
+    count = kept;
+    sum = mass;
+  }
+  // Relative to the largest, which is exp(0) = 1.
+  if (settings_.min_p > 0) {
+    while (count > 1 && candidates_[count - 1].value < settings_.min_p)
+      sum -= double(candidates_[--count].value);
+  }
+
+  const double target = uniform(settings_.seed, draws_++) * sum;
+  double mass = 0;
+  for (size_t i = 0; i < count; i++) {
+    mass += double(candidates_[i].value);
+    if (mass > target) return candidates_[i].id;
+  }
+  return candidates_[count - 1].id;
+}
+
+}  // namespace exl
