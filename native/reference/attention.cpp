@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <cmath>
+
+#include "reference/reference.h"
+
+namespace exl::reference {
+
+namespace {
+
+// The page that holds a position of a row's sequence.
+int64_t page_of(const Tensor& pages, int64_t sequence, int64_t position, int64_t per_sequence) {
+  return pages.as<int32_t>()[sequence * per_sequence + position / kPageTokens];
+}
+
+}  // namespace
+
+void cache_write(Backend&, const Call& call, const Run&) {
+  const Tensor &k = call.in(0), &v = call.in(1);
+  const LayerCache& cache = call.cache(2);
+  const Tensor &positions = call.in(3), &sequences = call.in(4), &pages = call.in(5);
+  const int64_t rows = k.shape[0], dim = cache.dim;
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t position = positions.as<int32_t>()[r];
+    const int64_t page = page_of(pages, sequences.as<int32_t>()[r], position, pages.shape[1]);
+    const int64_t token = position % kPageTokens;
+    for (int64_t h = 0; h < cache.key_heads; h++)
+      for (int64_t c = 0; c < dim; c++) {
+        const int64_t from = (r * cache.key_heads + h) * dim + c;
+        cache.keys->as<double>()[cache.key_at(page, h) + c * kPageTokens + token] =
+            k.as<double>()[from];
+        cache.values->as<double>()[cache.value_at(page, h) + token * dim + c] =
+            v.as<double>()[from];
+      }
+  }
+}
+
+void attention(Backend&, const Call& call, const Run&) {
+  const Tensor &q = call.in(0), &y = call.out();
+  const LayerCache& cache = call.cache(1);
+  const Tensor &positions = call.in(2), &sequences = call.in(3), &pages = call.in(4);
+  const double scale = call.attribute("scale"), softcap = call.attribute("softcap");
+  const int64_t window = int64_t(call.attribute("window"));
+  const int64_t rows = q.shape[0], heads = q.shape[1], dim = q.shape[2];
+
+  std::vector<double> scores;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t h = 0; h < heads; h++) {
+      const double* query = q.as<double>() + (r * heads + h) * dim;
+      double* mixed = y.as<double>() + (r * heads + h) * dim;
+      const int64_t key_head = h / (heads / cache.key_heads);
+      const int64_t last = positions.as<int32_t>()[r];
+      const int64_t first = window ? std::max<int64_t>(0, last - window + 1) : 0;
+      const int64_t sequence = sequences.as<int32_t>()[r];
+
+      scores.clear();
+      for (int64_t t = first; t <= last; t++) {
+        const int64_t page = page_of(pages, sequence, t, pages.shape[1]);
+        const double* key = cache.keys->as<double>() + cache.key_at(page, key_head);
+        double dot = 0;
+        for (int64_t c = 0; c < dim; c++) dot += query[c] * key[c * kPageTokens + t % kPageTokens];
+        dot *= scale;
+        scores.push_back(softcap ? softcap * std::tanh(dot / softcap) : dot);
+      }
+      const double most = *std::max_element(scores.begin(), scores.end());
+      double sum = 0;
+      for (double& score : scores) sum += score = std::exp(score - most);
+
+      for (int64_t c = 0; c < dim; c++) mixed[c] = 0;
+      for (int64_t t = first; t <= last; t++) {
+        const int64_t page = page_of(pages, sequence, t, pages.shape[1]);
+        const double* value =
+            cache.values->as<double>() + cache.value_at(page, key_head) + t % kPageTokens * dim;
+        for (int64_t c = 0; c < dim; c++) mixed[c] += scores[size_t(t - first)] / sum * value[c];
+      }
+    }
+}
+
+}  // namespace exl::reference

@@ -1,0 +1,103 @@
+#include <array>
+
+#include "core/float16.h"
+#include "quant/decode.h"
+#include "reference/reference.h"
+
+namespace exl::reference {
+
+namespace {
+
+constexpr std::array kKernels = {
+    Kernel{"embed", "reference", nullptr, nullptr, embed},
+    Kernel{"rms_norm", "reference", nullptr, nullptr, rms_norm},
+    Kernel{"linear", "reference", nullptr, nullptr, linear},
+    Kernel{"rope_angles", "reference", nullptr, nullptr, rope_angles},
+    Kernel{"rope", "reference", nullptr, nullptr, rope},
+    Kernel{"cache_write", "reference", nullptr, nullptr, cache_write},
+    Kernel{"attention", "reference", nullptr, nullptr, attention},
+    Kernel{"add", "reference", nullptr, nullptr, add},
+    Kernel{"silu_mul", "reference", nullptr, nullptr, silu_mul},
+    Kernel{"gather_rows", "reference", nullptr, nullptr, gather_rows},
+    Kernel{"sample", "reference", nullptr, nullptr, sample},
+    Kernel{"token_log_prob", "reference", nullptr, nullptr, token_log_prob},
+};
+
+std::shared_ptr<Weight> load_float(const FloatSource& source, const Allocator& allocate,
+                                   const std::string& label) {
+  auto weight = std::make_shared<PlainWeight>();
+  weight->shape = source.shape;
+  weight->dtype = source.dtype;
+  weight->data = allocate(source.data.length, Kind::Weights, label);
+  source.data.read(0, weight->data->data(), source.data.length);
+  return weight;
+}
+
+std::shared_ptr<Weight> load_quant(const QuantSource& source, const Allocator& allocate,
+                                   const std::string& label) {
+  auto weight = std::make_shared<QuantWeight>();
+  weight->shape = {source.out, source.in};
+  weight->groups = source.groups;
+  const std::vector<CodePlace> places = code_places(source);
+  int64_t p = 0;
+  for (size_t g = 0; g < source.groups.size(); g++)
+    for (int64_t row = 0; row < source.groups[g].rows; row++, p++) {
+      const CodePlace& place = places[size_t(p)];
+      const int64_t feature = source.permutation.empty() ? p : source.permutation[size_t(p)];
+      weight->rows.push_back({place.qrow, place.shift, place.bits, int64_t(g), feature});
+    }
+  weight->words = allocate(source.words.length, Kind::Weights, label);
+  source.words.read(0, weight->words->data(), source.words.length);
+  const GroupScales decoded = decode_scales(source);
+  weight->scales = allocate(decoded.scale.size() * 2, Kind::Weights, label + ".scales");
+  weight->zeros = allocate(decoded.zero.size(), Kind::Weights, label + ".zeros");
+  std::copy(decoded.scale.begin(), decoded.scale.end(), weight->scales->as<uint16_t>());
+  std::copy(decoded.zero.begin(), decoded.zero.end(), weight->zeros->as<uint8_t>());
+  return weight;
+}
+
+struct ReferenceBackend : Backend {
+  const char* name() const override { return "reference"; }
+  Dtype activation_type() const override { return Dtype::F64; }
+  // An fp16 cache would hide errors of other backends behind its own rounding.
+  Dtype cache_type() const override { return Dtype::F64; }
+  std::span<const Kernel> kernels() const override { return kKernels; }
+  std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
+                               const std::string& label) override {
+    if (const auto* plain = std::get_if<FloatSource>(&source))
+      return load_float(*plain, allocate, label);
+    return load_quant(std::get<QuantSource>(source), allocate, label);
+  }
+};
+
+}  // namespace
+
+double PlainWeight::at(int64_t index) const {
+  switch (dtype) {
+    case Dtype::F16:
+      return half_to_float(data->as<uint16_t>()[index]);
+    case Dtype::BF16:
+      return bfloat_to_float(data->as<uint16_t>()[index]);
+    case Dtype::F64:
+      return data->as<double>()[index];
+    default:
+      return data->as<float>()[index];
+  }
+}
+
+void QuantWeight::row(int64_t p, std::vector<double>& values) const {
+  const PackedRow& place = rows[size_t(p)];
+  const int64_t out = shape[0];
+  std::vector<uint8_t> codes(size_t(out), 0);
+  decode_row({place.qrow, place.shift, place.bits}, words->as<uint32_t>(), out, out, codes.data());
+  values.resize(size_t(out));
+  for (int64_t n = 0; n < out; n++) {
+    const int64_t at = place.group * out + n;
+    values[size_t(n)] =
+        dequantise(codes[size_t(n)], zeros->as<uint8_t>()[at], scales->as<uint16_t>()[at]);
+  }
+}
+
+std::unique_ptr<Backend> make_backend() { return std::make_unique<ReferenceBackend>(); }
+
+}  // namespace exl::reference
