@@ -1,0 +1,70 @@
+#include "cpu/backend.h"
+
+#include <array>
+#include <cstring>
+
+#include "core/float16.h"
+
+namespace exl::cpu {
+
+namespace {
+
+constexpr std::array kKernels = {
+    Kernel{"embed", "cpu", nullptr, nullptr, embed},
+    Kernel{"rms_norm", "cpu", nullptr, rms_norm_scratch, rms_norm},
+    Kernel{"linear", "cpu quantised", quant_linear_refuses, quant_linear_scratch, quant_linear},
+    Kernel{"linear", "cpu float", float_linear_refuses, nullptr, float_linear},
+    Kernel{"rope_angles", "cpu", nullptr, nullptr, rope_angles},
+    Kernel{"rope", "cpu", nullptr, nullptr, rope},
+    Kernel{"cache_write", "cpu", nullptr, cache_write_scratch, cache_write},
+    Kernel{"attention", "cpu", nullptr, attention_scratch_bytes, attention},
+    Kernel{"add", "cpu", nullptr, nullptr, add},
+    Kernel{"silu_mul", "cpu", nullptr, nullptr, silu_mul},
+    Kernel{"gather_rows", "cpu", nullptr, nullptr, gather_rows},
+    Kernel{"sample", "cpu", nullptr, nullptr, sample},
+    Kernel{"token_log_prob", "cpu", nullptr, nullptr, token_log_prob},
+};
+
+std::shared_ptr<Weight> load_vector(const FloatSource& source, const Allocator& allocate,
+                                    const std::string& label) {
+  auto vector = std::make_shared<FloatVector>();
+  vector->shape = source.shape;
+  const size_t count = size_t(element_count(source.shape));
+  std::vector<std::byte> raw(source.data.length);
+  source.data.read(0, raw.data(), raw.size());
+  vector->data = allocate(count * sizeof(float), Kind::Weights, label);
+  widen(raw.data(), source.dtype, 0, int64_t(count), vector->data->as<float>());
+  return vector;
+}
+
+}  // namespace
+
+void widen(const void* from, Dtype dtype, int64_t first, int64_t count, float* to) {
+  if (dtype == Dtype::F32) {
+    std::memcpy(to, static_cast<const float*>(from) + first, size_t(count) * sizeof(float));
+    return;
+  }
+  const auto* bits = static_cast<const uint16_t*>(from) + first;
+  for (int64_t i = 0; i < count; i++)
+    to[i] = dtype == Dtype::F16 ? half_to_float(bits[i]) : bfloat_to_float(bits[i]);
+}
+
+std::span<const Kernel> CpuBackend::kernels() const { return kKernels; }
+
+std::shared_ptr<Weight> CpuBackend::load(const WeightSource& source, const Allocator& allocate,
+                                         const std::string& label) {
+  if (const auto* quantised = std::get_if<QuantSource>(&source))
+    return pack(*quantised, allocate, label, pool);
+  const auto& plain = std::get<FloatSource>(source);
+  if (plain.shape.size() == 1) return load_vector(plain, allocate, label);
+  auto matrix = std::make_shared<FloatMatrix>();
+  matrix->shape = plain.shape;
+  matrix->dtype = plain.dtype;
+  matrix->data = allocate(plain.data.length, Kind::Weights, label);
+  plain.data.read(0, matrix->data->data(), plain.data.length);
+  return matrix;
+}
+
+std::unique_ptr<Backend> make_backend() { return std::make_unique<CpuBackend>(); }
+
+}  // namespace exl::cpu

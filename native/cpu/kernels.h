@@ -1,0 +1,105 @@
+// What a SIMD target provides: plain functions over plain structs, compiled once per target from
+// kernels/*.inl. Nothing here may be a template or an inline function: two targets' copies would be
+// merged by the linker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace exl::cpu {
+
+inline constexpr int kTile = 16;   // columns of a quantised tile: one per lane
+inline constexpr int kChunk = 32;  // rows of a quantised chunk: they share an activation scale
+
+// A quantised matrix multiply over some tiles. The layout is described in pack.h.
+struct QuantLinear {
+  struct Group {
+    int bits;
+    int chunks;
+    int zero;  // if `zeros` is null
+  };
+  const std::byte* codes;
+  int64_t tile_bytes;
+  const Group* groups;
+  int64_t group_count;
+  const uint16_t* scales;  // half [tiles, groups, 16]
+  const uint8_t* zeros;    // [tiles, groups, 16], or null
+
+  // Quantised activations; see `quantise`.
+  int64_t chunks;
+  const int8_t* activations;  // [rows, chunks * 32]
+  const float* steps;         // [rows, chunks]
+  const int32_t* sums;        // [rows, chunks]
+
+  int64_t rows, out;
+  const float* bias;  // [out] or null
+  float* y;           // [rows, out]
+};
+
+enum class FloatType { F32, F16, BF16 };
+
+// y[r, n] = x[r, :] . weight[n, :] + bias[n]
+struct FloatLinear {
+  FloatType type;
+  const void* weight;  // [out, in]
+  const float* x;      // [rows, in]
+  const float* bias;
+  float* y;
+  int64_t rows, in, out;
+};
+
+// Rows of activations to 8 bits: 32 at a time share step = max|x| / 127.
+struct Quantise {
+  const float* x;          // [rows, in]
+  const int32_t* feature;  // [chunks * 32] input of each packed row, -1: none; null: identity
+  int64_t in, chunks;
+  int8_t* activations;
+  float* steps;
+  int32_t* sums;  // of the quantised values of a chunk
+};
+
+struct RmsNorm {
+  const float *x, *weight;
+  float* y;
+  int64_t columns, heads;  // row r is scaled by weight[r % heads]
+  float eps, offset;
+};
+
+struct Rope {
+  const float *x, *angles;
+  float* y;
+  int64_t heads, dim, pairs;
+  bool interleaved;
+};
+
+// Some rows of one sequence against one key head.
+struct Attention {
+  const float* q;  // [rows, heads, dim]
+  float* y;
+  const uint16_t *keys, *values;  // halves, laid out as in core/cache.h
+  const int32_t *positions, *pages;
+  int64_t heads, key_heads, dim, window;
+  float scale, softcap;
+};
+inline constexpr int64_t kAttentionTile = 64;  // tokens
+
+struct Target {
+  const char* name;
+  void (*quant_linear)(const QuantLinear&, int64_t first_tile, int64_t end_tile);
+  void (*float_linear)(const FloatLinear&, int64_t first_column, int64_t end_column);
+  void (*quantise)(const Quantise&, int64_t first_row, int64_t end_row);
+  void (*rms_norm)(const RmsNorm&, int64_t first_row, int64_t end_row);
+  void (*rope)(const Rope&, int64_t first_row, int64_t end_row);
+  void (*add)(const float* a, const float* b, float* y, int64_t count);
+  void (*silu_mul)(const float* gate, const float* up, float* y, int64_t count);
+  void (*narrow)(const float* from, uint16_t* to, int64_t count);  // to halves
+  // `scratch` holds, per query (row and head), the scores of a tile and the mix padded to whole
+  // vectors.
+  void (*attention)(const Attention&, int64_t first_row, int64_t end_row, int64_t key_head,
+                    float* scratch);
+};
+
+// The best target this processor runs; EXL_CPU_TARGET names another. Throws InvalidArgument.
+const Target& best_target();
+
+}  // namespace exl::cpu

@@ -1,0 +1,102 @@
+#include <algorithm>
+
+#include "cpu/backend.h"
+
+namespace exl::cpu {
+
+namespace {
+
+const float* bias_of(const Call& call) {
+  const auto* bias = call.weight<FloatVector>(2);
+  return bias ? bias->data->as<float>() : nullptr;
+}
+
+std::string bias_objection(const Call& call) {
+  if (call.inputs[2].weight && !call.weight<FloatVector>(2)) return "the bias is not a vector";
+  return {};
+}
+
+// Multiply-adds below which another thread costs more than it saves.
+constexpr int64_t kGrain = 1 << 15;
+
+struct QuantScratch {
+  int8_t* activations;
+  float* steps;
+  int32_t* sums;
+  size_t bytes;
+
+  QuantScratch(std::byte* base, int64_t rows, int64_t chunks) {
+    const auto padded = [](int64_t n) { return (size_t(n) + 63) / 64 * 64; };
+    const size_t codes = padded(rows * chunks * kChunk), each = padded(rows * chunks * 4);
+    activations = reinterpret_cast<int8_t*>(base);
+    steps = reinterpret_cast<float*>(base + codes);
+    sums = reinterpret_cast<int32_t*>(base + codes + each);
+    bytes = codes + 2 * each;
+  }
+};
+
+}  // namespace
+
+std::string quant_linear_refuses(const Call& call) {
+  if (!call.weight<PackedMatrix>(1)) return "the weight is not quantised";
+  return bias_objection(call);
+}
+
+size_t quant_linear_scratch(const Backend&, const Call& call) {
+  return QuantScratch(nullptr, call.in(0).rows(), call.weight<PackedMatrix>(1)->chunks).bytes;
+}
+
+void quant_linear(Backend& backend, const Call& call, const Run& run) {
+  auto& cpu = static_cast<CpuBackend&>(backend);
+  const auto& weight = *call.weight<PackedMatrix>(1);
+  const Tensor &x = call.in(0), &y = call.out();
+  const int64_t rows = x.rows();
+  const QuantScratch scratch(run.scratch, rows, weight.chunks);
+
+  const Quantise quantise{
+      x.as<float>(),       weight.features ? weight.features->as<int32_t>() : nullptr,
+      x.columns(),         weight.chunks,
+      scratch.activations, scratch.steps,
+      scratch.sums};
+  cpu.split(rows, kGrain / (weight.chunks * kChunk) + 1,
+            [&](int64_t first, int64_t end) { cpu.target.quantise(quantise, first, end); });
+
+  const QuantLinear linear{weight.codes->data(),
+                           weight.tile_bytes,
+                           weight.groups.data(),
+                           int64_t(weight.groups.size()),
+                           weight.scales->as<uint16_t>(),
+                           weight.zeros ? weight.zeros->as<uint8_t>() : nullptr,
+                           weight.chunks,
+                           scratch.activations,
+                           scratch.steps,
+                           scratch.sums,
+                           rows,
+                           y.columns(),
+                           bias_of(call),
+                           y.as<float>()};
+  const int64_t per_tile = rows * weight.chunks * kChunk * kTile;
+  cpu.split(weight.tiles(), kGrain / per_tile + 1,
+            [&](int64_t first, int64_t end) { cpu.target.quant_linear(linear, first, end); });
+}
+
+std::string float_linear_refuses(const Call& call) {
+  if (!call.weight<FloatMatrix>(1)) return "the weight is not a plain matrix";
+  return bias_objection(call);
+}
+
+void float_linear(Backend& backend, const Call& call, const Run&) {
+  auto& cpu = static_cast<CpuBackend&>(backend);
+  const auto& weight = *call.weight<FloatMatrix>(1);
+  const Tensor &x = call.in(0), &y = call.out();
+  const FloatType type = weight.dtype == Dtype::F32   ? FloatType::F32
+                         : weight.dtype == Dtype::F16 ? FloatType::F16
+                                                      : FloatType::BF16;
+  const FloatLinear linear{type,          weight.data->data(), x.as<float>(),
+                           bias_of(call), y.as<float>(),       x.rows(),
+                           x.columns(),   y.columns()};
+  cpu.split(linear.out, kGrain / std::max<int64_t>(linear.rows * linear.in, 1) + 1,
+            [&](int64_t first, int64_t end) { cpu.target.float_linear(linear, first, end); });
+}
+
+}  // namespace exl::cpu

@@ -1,0 +1,41 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/backend.h"
+#include "sampling/sampler.h"
+
+namespace exl::cpu {
+
+namespace {
+
+int64_t vocabulary_of(const Call& call) {
+  return std::min(call.in(0).columns(), int64_t(call.attribute("vocabulary")));
+}
+
+}  // namespace
+
+void sample(Backend& backend, const Call& call, const Run& run) {
+  auto& cpu = static_cast<CpuBackend&>(backend);
+  const Tensor& logits = call.in(0);
+  const int64_t vocabulary = vocabulary_of(call);
+  cpu.pool.parallel(int64_t(run.samplers.size()), [&](int64_t i, int) {
+    call.out().as<int32_t>()[i] =
+        run.samplers[size_t(i)]->draw(logits.as<float>() + i * logits.columns(), vocabulary);
+  });
+}
+
+void token_log_prob(Backend& backend, const Call& call, const Run&) {
+  auto& cpu = static_cast<CpuBackend&>(backend);
+  const Tensor& logits = call.in(0);
+  const int64_t vocabulary = vocabulary_of(call);
+  cpu.pool.parallel(logits.rows(), [&](int64_t r, int) {
+    const float* row = logits.as<float>() + r * logits.columns();
+    const float most = *std::max_element(row, row + vocabulary);
+    double sum = 0;
+    for (int64_t n = 0; n < vocabulary; n++) sum += double(std::exp(row[n] - most));
+    call.out().as<float>()[r] =
+        float(double(row[call.in(1).as<int32_t>()[r]] - most) - std::log(sum));
+  });
+}
+
+}  // namespace exl::cpu

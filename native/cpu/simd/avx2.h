@@ -1,0 +1,172 @@
+// 16 lanes in two AVX2 registers, with FMA and F16C.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace exl::cpu::EXL_TARGET {
+
+struct Floats {
+  __m256 low, high;
+};
+struct Ints {
+  __m256i low, high;
+};
+using Bytes = Ints;
+
+// Register blocks that fit 16 registers.
+constexpr int kQuantRows = 4, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
+              kScoreVectors = 1;
+
+inline Floats set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+inline Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline void store(float* p, Floats x) {
+  _mm256_storeu_ps(p, x.low);
+  _mm256_storeu_ps(p + 8, x.high);
+}
+inline Floats load_partial(const float* p, int n) {
+  float all[16] = {};
+  for (int i = 0; i < n; i++) all[i] = p[i];
+  return load(all);
+}
+inline void store_partial(float* p, Floats x, int n) {
+  float all[16];
+  store(all, x);
+  for (int i = 0; i < n; i++) p[i] = all[i];
+}
+inline __m128i load8(const uint16_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline Floats load_half(const uint16_t* p) {
+  return {_mm256_cvtph_ps(load8(p)), _mm256_cvtph_ps(load8(p + 8))};
+}
+inline Floats load_half_partial(const uint16_t* p, int n) {
+  uint16_t all[16] = {};
+  for (int i = 0; i < n; i++) all[i] = p[i];
+  return load_half(all);
+}
+inline Floats load_bfloat(const uint16_t* p) {
+  const auto widen = [](__m128i bits) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  };
+  return {widen(load8(p)), widen(load8(p + 8))};
+}
+inline void store_half(uint16_t* p, Floats x) {
+  constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x.low, nearest));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8), _mm256_cvtps_ph(x.high, nearest));
+}
+inline Floats add(Floats a, Floats b) {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+inline Floats mul(Floats a, Floats b) {
+  return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+inline Floats div(Floats a, Floats b) {
+  return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
+}
+inline Floats fma(Floats a, Floats b, Floats c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+inline Floats max(Floats a, Floats b) {
+  return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+inline Floats min(Floats a, Floats b) {
+  return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+inline Floats abs(Floats a) {
+  const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  return {_mm256_and_ps(a.low, magnitude), _mm256_and_ps(a.high, magnitude)};
+}
+inline float reduce_add(Floats a) {
+  const __m256 eight = _mm256_add_ps(a.low, a.high);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+inline float reduce_max(Floats a) {
+  const __m256 eight = _mm256_max_ps(a.low, a.high);
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+
+inline Ints set_int(int x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+inline Ints load_ints(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+}
+inline void store_int8(int8_t* p, Ints x) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.low, x.high), 0xd8);
+  const __m128i bytes =
+      _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+inline Ints mul_int(Ints a, Ints b) {
+  return {_mm256_mullo_epi32(a.low, b.low), _mm256_mullo_epi32(a.high, b.high)};
+}
+inline Ints add_int(Ints a, Ints b) {
+  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
+inline int reduce_add_int(Ints a) {
+  const __m256i eight = _mm256_add_epi32(a.low, a.high);
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
+  return _mm_cvtsi128_si32(four);
+}
+inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
+inline Ints to_ints(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline Floats times_power_of_two(Floats a, Ints n) {
+  const auto power = [](__m256i exponent) {
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
+  };
+  return {_mm256_mul_ps(a.low, power(n.low)), _mm256_mul_ps(a.high, power(n.high))};
+}
+
+inline Bytes load_bytes(const std::byte* p) {
+  const auto* from = reinterpret_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+}
+// Shifts 16-bit lanes right (or left if negative), then masks every byte.
+template <int kShift>
+inline Bytes shift_mask(Bytes a, int mask) {
+  if constexpr (kShift > 0)
+    a = {_mm256_srli_epi16(a.low, kShift), _mm256_srli_epi16(a.high, kShift)};
+  if constexpr (kShift < 0)
+    a = {_mm256_slli_epi16(a.low, -kShift), _mm256_slli_epi16(a.high, -kShift)};
+  const __m256i m = _mm256_set1_epi8(char(mask));
+  return {_mm256_and_si256(a.low, m), _mm256_and_si256(a.high, m)};
+}
+inline Bytes either(Bytes a, Bytes b) {
+  return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
+}
+
+inline Ints broadcast4(const int8_t* p) {
+  int32_t quad;
+  memcpy(&quad, p, 4);
+  return set_int(quad);
+}
+
+// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
+// any.
+inline Ints dot(Ints acc, Bytes codes, Ints a) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto half = [&](__m256i sum, __m256i c, __m256i x) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(c, x), ones));
+  };
+  return {half(acc.low, codes.low, a.low), half(acc.high, codes.high, a.high)};
+}
+inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
+  // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
+  const Ints high = dot(set_int(0), shift_mask<4>(codes, 15), a);
+  const Ints sixteen = {_mm256_slli_epi32(high.low, 4), _mm256_slli_epi32(high.high, 4)};
+  return dot(add_int(acc, sixteen), shift_mask<0>(codes, 15), a);
+}
+
+}  // namespace exl::cpu::EXL_TARGET

@@ -1,0 +1,100 @@
+// 16 lanes in one AVX-512 register. With VNNI (EXL_SIMD_VNNI) the byte dot product is one
+// instruction.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace exl::cpu::EXL_TARGET {
+
+using Floats = __m512;
+using Ints = __m512i;
+using Bytes = __m512i;
+
+// Register blocks that fit 32 registers.
+constexpr int kQuantRows = 8, kFloatRows = 4, kFloatColumns = 4, kScoreQueries = 4,
+              kScoreVectors = 2;
+
+inline __mmask16 first(int n) { return __mmask16((1u << n) - 1); }
+
+inline Floats set(float x) { return _mm512_set1_ps(x); }
+inline Floats load(const float* p) { return _mm512_loadu_ps(p); }
+inline Floats load_partial(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
+inline void store(float* p, Floats x) { _mm512_storeu_ps(p, x); }
+inline void store_partial(float* p, Floats x, int n) { _mm512_mask_storeu_ps(p, first(n), x); }
+inline Floats load_half(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline Floats load_half_partial(const uint16_t* p, int n) {
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
+}
+inline Floats load_bfloat(const uint16_t* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+inline void store_half(uint16_t* p, Floats x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+inline Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+inline Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+inline Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+inline Floats abs(Floats a) { return _mm512_abs_ps(a); }
+inline float reduce_add(Floats a) { return _mm512_reduce_add_ps(a); }
+inline float reduce_max(Floats a) { return _mm512_reduce_max_ps(a); }
+
+inline Ints set_int(int x) { return _mm512_set1_epi32(x); }
+inline Ints load_ints(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline void store_int8(int8_t* p, Ints x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
+}
+inline Ints mul_int(Ints a, Ints b) { return _mm512_mullo_epi32(a, b); }
+inline Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+inline int reduce_add_int(Ints a) { return _mm512_reduce_add_epi32(a); }
+inline Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
+inline Ints to_ints(Floats a) { return _mm512_cvtps_epi32(a); }
+inline Floats times_power_of_two(Floats a, Ints n) { return _mm512_scalef_ps(a, to_floats(n)); }
+
+inline Bytes load_bytes(const std::byte* p) { return _mm512_loadu_si512(p); }
+// Shifts 16-bit lanes right (or left if negative), then masks every byte.
+template <int kShift>
+inline Bytes shift_mask(Bytes a, int mask) {
+  if constexpr (kShift > 0) a = _mm512_srli_epi16(a, kShift);
+  if constexpr (kShift < 0) a = _mm512_slli_epi16(a, -kShift);
+  return _mm512_and_si512(a, _mm512_set1_epi8(char(mask)));
+}
+inline Bytes either(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
+
+inline Ints broadcast4(const int8_t* p) {
+  int32_t quad;
+  memcpy(&quad, p, 4);
+  return _mm512_set1_epi32(quad);
+}
+
+// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
+// any.
+#ifdef EXL_SIMD_VNNI
+inline Ints dot(Ints acc, Bytes codes, Ints a) { return _mm512_dpbusd_epi32(acc, codes, a); }
+inline Ints dot_wide(Ints acc, Bytes codes, Ints a) { return _mm512_dpbusd_epi32(acc, codes, a); }
+#else
+inline Ints dot(Ints acc, Bytes codes, Ints a) {
+  const Ints pairs = _mm512_maddubs_epi16(codes, a);
+  return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
+  // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
+  const Ints high = dot(_mm512_setzero_si512(), shift_mask<4>(codes, 15), a);
+  return dot(_mm512_add_epi32(acc, _mm512_slli_epi32(high, 4)), shift_mask<0>(codes, 15), a);
+}
+#endif
+
+}  // namespace exl::cpu::EXL_TARGET

@@ -1,0 +1,169 @@
+// 16 lanes in four NEON registers, with the byte dot product of Armv8.2 (FEAT_DotProd).
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace exl::cpu::EXL_TARGET {
+
+struct Floats {
+  float32x4_t at[4];
+};
+struct Ints {
+  int32x4_t at[4];
+};
+struct Bytes {
+  uint8x16_t at[4];
+};
+
+// Register blocks that fit 32 registers of four lanes.
+constexpr int kQuantRows = 4, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
+              kScoreVectors = 1;
+
+template <typename Result, typename F>
+inline Result each(F f) {
+  Result result;
+  for (int i = 0; i < 4; i++) result.at[i] = f(i);
+  return result;
+}
+
+inline Floats set(float x) {
+  return each<Floats>([=](int) { return vdupq_n_f32(x); });
+}
+inline Floats load(const float* p) {
+  return each<Floats>([=](int i) { return vld1q_f32(p + 4 * i); });
+}
+inline void store(float* p, const Floats& x) {
+  for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, x.at[i]);
+}
+inline Floats load_partial(const float* p, int n) {
+  float all[16] = {};
+  for (int i = 0; i < n; i++) all[i] = p[i];
+  return load(all);
+}
+inline void store_partial(float* p, const Floats& x, int n) {
+  float all[16];
+  store(all, x);
+  for (int i = 0; i < n; i++) p[i] = all[i];
+}
+inline Floats load_half(const uint16_t* p) {
+  return each<Floats>(
+      [=](int i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i))); });
+}
+inline Floats load_half_partial(const uint16_t* p, int n) {
+  uint16_t all[16] = {};
+  for (int i = 0; i < n; i++) all[i] = p[i];
+  return load_half(all);
+}
+inline Floats load_bfloat(const uint16_t* p) {
+  return each<Floats>(
+      [=](int i) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * i), 16)); });
+}
+inline void store_half(uint16_t* p, const Floats& x) {
+  for (int i = 0; i < 4; i++) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(x.at[i])));
+}
+inline Floats add(const Floats& a, const Floats& b) {
+  return each<Floats>([&](int i) { return vaddq_f32(a.at[i], b.at[i]); });
+}
+inline Floats mul(const Floats& a, const Floats& b) {
+  return each<Floats>([&](int i) { return vmulq_f32(a.at[i], b.at[i]); });
+}
+inline Floats div(const Floats& a, const Floats& b) {
+  return each<Floats>([&](int i) { return vdivq_f32(a.at[i], b.at[i]); });
+}
+inline Floats fma(const Floats& a, const Floats& b, const Floats& c) {
+  return each<Floats>([&](int i) { return vfmaq_f32(c.at[i], a.at[i], b.at[i]); });
+}
+inline Floats max(const Floats& a, const Floats& b) {
+  return each<Floats>([&](int i) { return vmaxq_f32(a.at[i], b.at[i]); });
+}
+inline Floats min(const Floats& a, const Floats& b) {
+  return each<Floats>([&](int i) { return vminq_f32(a.at[i], b.at[i]); });
+}
+inline Floats abs(const Floats& a) {
+  return each<Floats>([&](int i) { return vabsq_f32(a.at[i]); });
+}
+inline float reduce_add(const Floats& a) {
+  return vaddvq_f32(vaddq_f32(vaddq_f32(a.at[0], a.at[1]), vaddq_f32(a.at[2], a.at[3])));
+}
+inline float reduce_max(const Floats& a) {
+  return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.at[0], a.at[1]), vmaxq_f32(a.at[2], a.at[3])));
+}
+
+inline Ints set_int(int x) {
+  return each<Ints>([=](int) { return vdupq_n_s32(x); });
+}
+inline Ints load_ints(const uint8_t* p) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  const uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_u8(vget_high_u8(bytes));
+  const auto widen = [](uint16x4_t x) { return vreinterpretq_s32_u32(vmovl_u16(x)); };
+  return {{widen(vget_low_u16(low)), widen(vget_high_u16(low)), widen(vget_low_u16(high)),
+           widen(vget_high_u16(high))}};
+}
+inline void store_int8(int8_t* p, const Ints& x) {
+  const int16x8_t low = vcombine_s16(vmovn_s32(x.at[0]), vmovn_s32(x.at[1]));
+  const int16x8_t high = vcombine_s16(vmovn_s32(x.at[2]), vmovn_s32(x.at[3]));
+  vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+inline Ints mul_int(const Ints& a, const Ints& b) {
+  return each<Ints>([&](int i) { return vmulq_s32(a.at[i], b.at[i]); });
+}
+inline Ints add_int(const Ints& a, const Ints& b) {
+  return each<Ints>([&](int i) { return vaddq_s32(a.at[i], b.at[i]); });
+}
+inline int reduce_add_int(const Ints& a) {
+  return vaddvq_s32(vaddq_s32(vaddq_s32(a.at[0], a.at[1]), vaddq_s32(a.at[2], a.at[3])));
+}
+inline Floats to_floats(const Ints& a) {
+  return each<Floats>([&](int i) { return vcvtq_f32_s32(a.at[i]); });
+}
+inline Ints to_ints(const Floats& a) {
+  return each<Ints>([&](int i) { return vcvtnq_s32_f32(a.at[i]); });
+}
+inline Floats times_power_of_two(const Floats& a, const Ints& n) {
+  return each<Floats>([&](int i) {
+    const int32x4_t power = vshlq_n_s32(vaddq_s32(n.at[i], vdupq_n_s32(127)), 23);
+    return vmulq_f32(a.at[i], vreinterpretq_f32_s32(power));
+  });
+}
+
+inline Bytes load_bytes(const std::byte* p) {
+  return each<Bytes>([=](int i) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p) + 16 * i); });
+}
+template <int kShift>
+inline Bytes shift_mask(const Bytes& a, int mask) {
+  const int8x16_t by = vdupq_n_s8(int8_t(-kShift));
+  return each<Bytes>(
+      [&](int i) { return vandq_u8(vshlq_u8(a.at[i], by), vdupq_n_u8(uint8_t(mask))); });
+}
+inline Bytes either(const Bytes& a, const Bytes& b) {
+  return each<Bytes>([&](int i) { return vorrq_u8(a.at[i], b.at[i]); });
+}
+
+inline int8x16_t broadcast4(const int8_t* p) {
+  int32_t quad;
+  memcpy(&quad, p, 4);
+  return vreinterpretq_s8_s32(vdupq_n_s32(quad));
+}
+
+// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
+// any.
+inline Ints dot(const Ints& acc, const Bytes& codes, int8x16_t a) {
+  return each<Ints>(
+      [&](int i) { return vdotq_s32(acc.at[i], vreinterpretq_s8_u8(codes.at[i]), a); });
+}
+inline Ints dot_wide(const Ints& acc, const Bytes& codes, int8x16_t a) {
+  // The instruction takes signed bytes: 128 is subtracted from the codes and added back as 64 + 64.
+  const int8x16_t sixty_four = vdupq_n_s8(64);
+  return each<Ints>([&](int i) {
+    const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(codes.at[i], vdupq_n_u8(128)));
+    const int32x4_t back = vdotq_s32(vdotq_s32(acc.at[i], sixty_four, a), sixty_four, a);
+    return vdotq_s32(back, centred, a);
+  });
+}
+
+}  // namespace exl::cpu::EXL_TARGET

@@ -1,0 +1,20 @@
+// The body of every target: all kernels, compiled for one instruction set.
+#include "cpu/kernels.h"
+
+namespace exl::cpu::EXL_TARGET {
+
+namespace {
+#include "cpu/kernels/math.inl"
+//
+#include "cpu/kernels/attention.inl"
+#include "cpu/kernels/float_linear.inl"
+#include "cpu/kernels/quant_linear.inl"
+#include "cpu/kernels/rows.inl"
+}  // namespace
+
+extern const Target target = {
+    EXL_TARGET_NAME, quant_linear, float_linear, quantise,  rms_norm, rope,
+    add_rows,        silu_mul,     narrow,       attention,
+};
+
+}  // namespace exl::cpu::EXL_TARGET
