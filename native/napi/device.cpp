@@ -1,0 +1,169 @@
+// Devices, their ledgers, and what lives on them.
+#include "cpu/backend.h"
+#include "napi/functions.h"
+#include "napi/read.h"
+#include "reference/reference.h"
+
+namespace exl {
+
+uint32_t handle(const Napi::CallbackInfo& info, size_t index) {
+  return uint32_t(integer(info[index], "handle"));
+}
+
+// openDevice(kind) -> device
+Napi::Value open_device(const Napi::CallbackInfo& info) {
+  const auto device = std::make_shared<Device>();
+  device->kind = text(info[0], "kind");
+  if (device->kind == "cpu")
+    device->backend = cpu::make_backend();
+  else if (device->kind == "reference")
+    device->backend = reference::make_backend();
+  else
+    throw Error(Code::DeviceUnavailable, "there is no device of kind " + device->kind);
+  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add(device));
+}
+
+// Joins the engine thread: the caller has waited for everything in flight.
+Napi::Value close_device(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  environment.get<Device>(handle(info, 0))->engine.stop();
+  environment.release(handle(info, 0));
+  return info.Env().Undefined();
+}
+
+// drain(device) -> Promise, settled when everything queued before has run.
+Napi::Value drain(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  return environment.run(*environment.get<Device>(handle(info, 0)), [] {
+    return Environment::Reply([](Napi::Env env) { return env.Undefined(); });
+  });
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), Environment::of(info.Env()).release(handle(info, 0)));
+}
+
+Napi::Value totals(const Napi::CallbackInfo& info) {
+  const auto device = Environment::of(info.Env()).get<Device>(handle(info, 0));
+  const LedgerTotals totals = device->ledger->totals();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("allocated", double(totals.allocated));
+  result.Set("reserved", double(totals.reserved));
+  result.Set("peak", double(totals.peak));
+  Napi::Object by_kind = Napi::Object::New(info.Env());
+  for (int i = 0; i < kKindCount; i++) by_kind.Set(kind_name(Kind(i)), double(totals.by_kind[i]));
+  result.Set("byKind", by_kind);
+  result.Set("buffers", double(totals.buffers));
+  return result;
+}
+
+Napi::Value buffers(const Napi::CallbackInfo& info) {
+  const auto device = Environment::of(info.Env()).get<Device>(handle(info, 0));
+  const std::vector<LedgerEntry> entries = device->ledger->entries();
+  const auto now = std::chrono::steady_clock::now();
+  Napi::Array result = Napi::Array::New(info.Env(), entries.size());
+  for (uint32_t i = 0; i < entries.size(); i++) {
+    const LedgerEntry& entry = entries[i];
+    Napi::Object item = Napi::Object::New(info.Env());
+    item.Set("id", double(entry.id));
+    item.Set("kind", kind_name(entry.kind));
+    item.Set("label", entry.label);
+    item.Set("owner", entry.owner);
+    item.Set("bytes", double(entry.bytes));
+    item.Set("ageMs", std::chrono::duration<double, std::milli>(now - entry.since).count());
+    result.Set(i, item);
+  }
+  return result;
+}
+
+// loadWeight(device, source, label, owner) -> Promise<{weight, shape}>
+Napi::Value load_weight(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto device = environment.get<Device>(handle(info, 0));
+  const auto source = std::make_shared<WeightSource>(weight_source(object(info[1], "source")));
+  const std::string label = text(info[2], "label");
+  const Allocator allocate{device->ledger, text(info[3], "owner")};
+  return environment.run(*device, [=, &environment, backend = device->backend] {
+    const auto weight = backend->load(*source, allocate, label);
+    return Environment::Reply([weight, &environment](Napi::Env env) -> Napi::Value {
+      return Napi::Number::New(env, environment.add<Weight>(weight));
+    });
+  });
+}
+
+// createCache(device, {layers, pages, keyHeads, dim}, owner) -> cache
+Napi::Value create_cache(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto device = environment.get<Device>(handle(info, 0));
+  const Napi::Object size = object(info[1], "size");
+  const auto cache =
+      make_cache({device->ledger, text(info[2], "owner")}, device->backend->cache_type(),
+                 integer(size, "layers"), integer(size, "pages"), integer(size, "keyHeads"),
+                 integer(size, "dim"));
+  return Napi::Number::New(info.Env(), environment.add(cache));
+}
+
+// createTensor(device, Float64Array or null, shape, owner) -> tensor, zeroed if there are no values
+Napi::Value create_tensor(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto device = environment.get<Device>(handle(info, 0));
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("shape", info[2]);
+  if (!info[1].IsNull()) holder.Set("values", info[1]);
+  const auto tensor = std::make_shared<UserTensor>();
+  tensor->shape = shape(holder, "shape");
+  tensor->dtype = device->backend->activation_type();
+  const auto values = numbers<double>(holder, "values");
+  const int64_t count = element_count(tensor->shape);
+  if (!values.empty() && int64_t(values.size()) != count)
+    throw Error(Code::ShapeMismatch, "a tensor " + shape_text(tensor->shape) + " was given " +
+                                         std::to_string(values.size()) + " elements");
+  const Allocator allocate{device->ledger, text(info[3], "owner")};
+  tensor->buffer = allocate(size_t(count) * dtype_size(tensor->dtype), Kind::Activations, "tensor");
+  for (size_t i = 0; i < values.size(); i++) {
+    if (tensor->dtype == Dtype::F64)
+      tensor->buffer->as<double>()[i] = values[i];
+    else
+      tensor->buffer->as<float>()[i] = float(values[i]);
+  }
+  return Napi::Number::New(info.Env(), environment.add(tensor));
+}
+
+// readTensor(device, tensor) -> Promise<typed array>
+Napi::Value read_tensor(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto device = environment.get<Device>(handle(info, 0));
+  const auto tensor = environment.get<UserTensor>(handle(info, 1));
+  return environment.run(*device, [tensor] {
+    std::vector<std::byte> bytes(tensor->buffer->data(),
+                                 tensor->buffer->data() + tensor->buffer->size());
+    return Environment::Reply([tensor, bytes = std::move(bytes)](Napi::Env env) {
+      return typed_array(env, tensor->dtype, bytes);
+    });
+  });
+}
+
+// createSampler({temperature, topK, topP, minP, repetitionPenalty, seed}) -> sampler
+Napi::Value create_sampler(const Napi::CallbackInfo& info) {
+  const Napi::Object from = object(info[0], "settings");
+  SamplerSettings settings;
+  settings.temperature = float(number(from, "temperature"));
+  settings.top_k = int(integer(from, "topK"));
+  settings.top_p = float(number(from, "topP"));
+  settings.min_p = float(number(from, "minP"));
+  settings.repetition_penalty = float(number(from, "repetitionPenalty"));
+  settings.seed = uint64_t(integer(from, "seed"));
+  return Napi::Number::New(info.Env(),
+                           Environment::of(info.Env()).add(std::make_shared<Sampler>(settings)));
+}
+
+// feedSampler(sampler, Int32Array): tokens of the prompt, before the first step.
+Napi::Value feed_sampler(const Napi::CallbackInfo& info) {
+  const auto sampler = Environment::of(info.Env()).get<Sampler>(handle(info, 0));
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("tokens", info[1]);
+  sampler->feed(numbers<int32_t>(holder, "tokens"));
+  return info.Env().Undefined();
+}
+
+}  // namespace exl
