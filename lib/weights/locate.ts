@@ -1,0 +1,76 @@
+import {readdir, readFile, stat} from 'node:fs/promises';
+import {homedir} from 'node:os';
+import {join, resolve} from 'node:path';
+import {ExlError} from '../errors/index.js';
+
+type Environment = {readonly [name: string]: string | undefined};
+
+// `org/name@revision`; a few old repositories have no organisation, and a revision may contain slashes (`refs/pr/1`).
+const repository = /^(?<repo>(?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@(?<revision>[\w-][\w./-]*))?$/;
+
+/**
+The directory of a model: `nameOrPath` itself if it is a directory, else `org/name[@revision]` in the local Hugging Face
+cache. Nothing is downloaded.
+
+@throws {ExlError} `EXL_MODEL_NOT_FOUND`, with every place that was looked at and the command that downloads the model;
+`EXL_INVALID_ARGUMENT` for no name at all.
+*/
+export async function locateModel(nameOrPath: string, environment: Environment = process.env): Promise<string> {
+	if (typeof nameOrPath !== 'string' || nameOrPath === '') {
+		throw new ExlError('EXL_INVALID_ARGUMENT', 'A model must be a directory or org/name[@revision]');
+	}
+	const local = resolve(nameOrPath);
+	if (await isDirectory(local)) return local;
+
+	const {repo, revision = 'main'} = repository.exec(nameOrPath)?.groups ?? {};
+	if (repo === undefined || revision.split('/').includes('..')) throw notFound(nameOrPath, [local]);
+
+	const folder = join(cacheDirectory(environment), `models--${repo.replace('/', '--')}`);
+	const ref = join(folder, 'refs', ...revision.split('/'));
+	const commit = await readText(ref);
+	const snapshot = join(folder, 'snapshots', commit ?? revision);
+	if (await isDirectory(snapshot)) return snapshot;
+
+	const command = `hf download ${repo}${revision === 'main' ? '' : ` --revision ${revision}`}`;
+	const looked = [local, commit === undefined ? ref : snapshot];
+	throw notFound(nameOrPath, looked, command, await cachedRevisions(folder));
+}
+
+/** Root of the cache, as `huggingface_hub` chooses it. */
+export function cacheDirectory(environment: Environment): string {
+	const {HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME} = environment;
+	const explicit = HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE;
+	if (explicit) return expandHome(explicit);
+	if (HF_HOME) return join(expandHome(HF_HOME), 'hub');
+	return join(expandHome(XDG_CACHE_HOME || '~/.cache'), 'huggingface', 'hub');
+}
+
+function expandHome(directory: string): string {
+	return /^~(?=$|[\\/])/.test(directory) ? join(homedir(), directory.slice(1)) : resolve(directory);
+}
+
+function notFound(name: string, looked: readonly string[], command?: string, revisions: readonly string[] = []) {
+	const lines = [`No model "${name}". Looked for`, ...looked.map(place => `  ${place}`)];
+	if (revisions.length > 0) lines.push(`Revisions in the cache: ${revisions.join(', ')}`);
+	if (command !== undefined) lines.push('If it is on the Hugging Face Hub, download it with', `  ${command}`);
+	return new ExlError('EXL_MODEL_NOT_FOUND', lines.join('\n'));
+}
+
+async function cachedRevisions(folder: string): Promise<string[]> {
+	const refs = await readdir(join(folder, 'refs'), {withFileTypes: true}).catch(() => []);
+	return refs.filter(entry => entry.isFile()).map(entry => entry.name);
+}
+
+async function readText(file: string): Promise<string | undefined> {
+	return readFile(file, 'utf8').then(
+		text => text.trim() || undefined,
+		() => undefined,
+	);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+	return stat(path).then(
+		entry => entry.isDirectory(),
+		() => false,
+	);
+}
