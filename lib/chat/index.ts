@@ -1,0 +1,2 @@
+export type {ChatMessage, TextPart} from './messages.js';
+export {ChatTemplate} from './template.js';

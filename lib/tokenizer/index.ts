@@ -1,0 +1,2 @@
+export {DetokenizerStream} from './stream.js';
+export {type DecodeOptions, type EncodeOptions, Tokenizer} from './tokenizer.js';

@@ -1,0 +1,125 @@
+import {ExlError} from '../errors/index.js';
+import {readTokenizerFiles, type TokenizerConfig, type TokenizerFiles} from './files.js';
+import {createLibraries, type Libraries} from './library.js';
+
+export type EncodeOptions = {
+	/**
+	Whether the ids begin with the BOS token. A text that begins with it already never gets a second one.
+	@default what tokenizer_config.json or else the post-processor of tokenizer.json does
+	*/
+	readonly addBos?: boolean | undefined;
+
+	/**
+	Whether special tokens written out in the text (`<|eot_id|>`) become their ids: wanted for a rendered chat template,
+	dangerous for what a user typed. @default false
+	*/
+	readonly encodeSpecial?: boolean | undefined;
+};
+
+export type DecodeOptions = {
+	/** Whether special tokens are written out rather than left out. @default false */
+	readonly special?: boolean | undefined;
+};
+
+/** Text to token ids and back, as the model's own tokenizer.json defines it. */
+export class Tokenizer {
+	/** One more than the highest id. A model may have more logits than this: padding that no text encodes to. */
+	readonly vocabSize: number;
+	readonly bosId?: number;
+	/** Every id that ends a text, in ascending order. */
+	readonly eosIds: readonly number[];
+
+	readonly #libraries: Libraries;
+	readonly #specialIds: ReadonlySet<number>;
+	/** What precedes every text by default. */
+	readonly #prefix: readonly number[];
+
+	private constructor({json, config, eosIds, bosId}: TokenizerFiles) {
+		this.#libraries = createLibraries(json, config ?? {});
+		this.#specialIds = new Set(json.added_tokens.filter(token => token.special).map(token => token.id));
+		this.vocabSize = this.#libraries.special.model.vocab.length;
+
+		const bos = config?.bos_token === undefined ? bosId : this.#idOf(config.bos_token);
+		if (bos !== undefined && bos < this.vocabSize) this.bosId = bos;
+		const eos = [...eosIds, this.#idOf(config?.eos_token) ?? -1].filter(id => id >= 0 && id < this.vocabSize);
+		this.eosIds = [...new Set(eos)].sort((a, b) => a - b);
+		this.#prefix = this.#chosenPrefix(config?.add_bos_token ?? undefined, this.#templatePrefix());
+	}
+
+	/**
+	Reads tokenizer.json and, where present, tokenizer_config.json, config.json and generation_config.json.
+
+	@throws {ExlError} `EXL_MODEL_NOT_FOUND` without a tokenizer.json, `EXL_FORMAT_INVALID` for a damaged file,
+	`EXL_FORMAT_UNSUPPORTED` for a kind of tokenizer that is not implemented.
+	*/
+	static async load(directory: string): Promise<Tokenizer> {
+		const files = await readTokenizerFiles(directory);
+		try {
+			return new Tokenizer(files);
+		} catch (cause) {
+			const message = `${directory}: this tokenizer.json is not supported: ${(cause as Error).message}`;
+			throw new ExlError('EXL_FORMAT_UNSUPPORTED', message, {cause});
+		}
+	}
+
+	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` if `addBos` is true and the tokenizer has no BOS token. */
+	encode(text: string, {addBos, encodeSpecial = false}: EncodeOptions = {}): number[] {
+		if (typeof text !== 'string') {
+			throw new ExlError('EXL_INVALID_ARGUMENT', `text must be a string; got ${typeof text}`);
+		}
+		if (addBos && this.bosId === undefined) {
+			throw new ExlError('EXL_INVALID_ARGUMENT', 'addBos must not be true: this tokenizer has no BOS token');
+		}
+		const library = encodeSpecial ? this.#libraries.special : this.#libraries.plain;
+		const {ids} = library.encode(text, {add_special_tokens: false});
+		const prefix = this.#chosenPrefix(addBos, this.#prefix);
+		return prefix.length === 0 || (ids[0] !== undefined && ids[0] === prefix[0]) ? ids : [...prefix, ...ids];
+	}
+
+	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary. */
+	decode(ids: readonly number[], {special = false}: DecodeOptions = {}): string {
+		const shown = ids.filter(id => this.shows(id, special));
+		// No clean-up of spaces before punctuation, whatever the configuration says: it loses text.
+		return shown.length === 0 ? '' : this.#libraries.special.decode(shown, {clean_up_tokenization_spaces: false});
+	}
+
+	/**
+	The text of one token, special or not, as it reads after other text: with its leading space, and U+FFFD for part of
+	a character. Empty for an id inside of the vocabulary that no token has.
+
+	@throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary.
+	*/
+	idToPiece(id: number): string {
+		const before = this.#libraries.plain.encode('a', {add_special_tokens: false}).ids.slice(-1);
+		return this.decode([...before, id], {special: true}).slice(this.decode(before, {special: true}).length);
+	}
+
+	/** Whether `decode` shows this id: `special` tells whether special tokens are shown. @throws as `decode` */
+	shows(id: number, special: boolean): boolean {
+		if (!Number.isInteger(id) || id < 0 || id >= this.vocabSize) {
+			const message = `token ids must be whole numbers from 0 to ${this.vocabSize - 1}; got ${String(id)}`;
+			throw new ExlError('EXL_INVALID_ARGUMENT', message);
+		}
+		return this.#libraries.special.model.vocab[id] !== undefined && (special || !this.#specialIds.has(id));
+	}
+
+	#idOf(token: TokenizerConfig['bos_token']): number | undefined {
+		const content = typeof token === 'string' ? token : token?.content;
+		const id = content === undefined ? -1 : this.#libraries.special.model.vocab.indexOf(content);
+		return id < 0 ? undefined : id;
+	}
+
+	/** What the post-processor puts before a text. What it puts after is left out: a prompt is there to be continued. */
+	#templatePrefix(): readonly number[] {
+		const {special} = this.#libraries;
+		const bare = special.encode('a', {add_special_tokens: false}).ids;
+		const whole = special.encode('a', {add_special_tokens: true}).ids;
+		return whole.slice(0, Math.max(0, whole.indexOf(bare[0] ?? -1)));
+	}
+
+	#chosenPrefix(addBos: boolean | undefined, usual: readonly number[]): readonly number[] {
+		if (addBos === undefined) return usual;
+		if (!addBos) return [];
+		return this.bosId === undefined || usual.includes(this.bosId) ? usual : [this.bosId, ...usual];
+	}
+}
