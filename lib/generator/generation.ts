@@ -1,0 +1,107 @@
+import type {Chunk, GenerateResult} from './types.js';
+
+/** Chunks that may wait for a slow reader before its job pauses. */
+const aheadLimit = 32;
+
+/** Starts the job: calls `emit` for each chunk and waits for what it returns; stops at `signal`. */
+export type StartJob = (
+	emit: (chunk: Chunk) => Promise<void> | undefined,
+	signal: AbortSignal,
+) => Promise<GenerateResult>;
+
+/**
+An answer in the making. Iterate it for chunks, or await `text()` or `result`; the job starts when one of them is first
+asked for. Leaving the loop early ends the job and frees what it held.
+*/
+export class Generation implements AsyncIterable<Chunk> {
+	readonly #start: StartJob;
+	readonly #left = new AbortController();
+	#result: Promise<GenerateResult> | undefined;
+	#reader: Reader | undefined;
+
+	constructor(start: StartJob) {
+		this.#start = start;
+	}
+
+	/** Everything about the finished answer. Rejects with the signal's reason if the call was aborted. */
+	get result(): Promise<GenerateResult> {
+		if (!this.#result) {
+			this.#result = this.#start(chunk => this.#reader?.push(chunk), this.#left.signal);
+			// Whoever iterates learns of a failure there; the promise must not be reported as unhandled besides.
+			this.#result.catch(() => {});
+		}
+		return this.#result;
+	}
+
+	/** The whole text. */
+	async text(): Promise<string> {
+		return (await this.result).text;
+	}
+
+	async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
+		if (this.#result) {
+			// The job runs or has run without a reader: all of it comes as one chunk.
+			const {text, tokenIds} = await this.result;
+			yield {text, tokenIds};
+			return;
+		}
+		const reader = new Reader();
+		this.#reader = reader;
+		const done = this.result.then(
+			() => reader.end(),
+			error => reader.end(error),
+		);
+		try {
+			yield* reader.chunks();
+		} finally {
+			this.#left.abort();
+			reader.end();
+			await done;
+		}
+	}
+}
+
+/** A queue between a job and its reader. */
+class Reader {
+	readonly #queue: Chunk[] = [];
+	#ended = false;
+	#error: unknown;
+	#wake: (() => void) | undefined;
+	#room: (() => void) | undefined;
+
+	/** A promise that settles when there is room for more, or nothing if there is. */
+	push(chunk: Chunk): Promise<void> | undefined {
+		if (this.#ended) return undefined;
+		this.#queue.push(chunk);
+		this.#wake?.();
+		if (this.#queue.length < aheadLimit) return undefined;
+		return new Promise(resolve => {
+			this.#room = resolve;
+		});
+	}
+
+	end(error?: unknown): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		this.#error = error;
+		this.#wake?.();
+		this.#room?.();
+	}
+
+	async *chunks(): AsyncGenerator<Chunk, void, undefined> {
+		for (;;) {
+			const chunk = this.#queue.shift();
+			if (chunk) {
+				this.#room?.();
+				yield chunk;
+			} else if (this.#ended) {
+				if (this.#error !== undefined) throw this.#error;
+				return;
+			} else {
+				await new Promise<void>(resolve => {
+					this.#wake = resolve;
+				});
+			}
+		}
+	}
+}

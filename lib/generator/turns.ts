@@ -1,0 +1,38 @@
+/** Lets one holder at a time pass, in the order they came. */
+export class Turns {
+	#last: Promise<void> = Promise.resolve();
+
+	/**
+	Waits for everyone before; call the returned function to let the next one pass.
+
+	@throws The signal's reason if it aborts while waiting.
+	*/
+	async wait(signal?: AbortSignal): Promise<() => void> {
+		signal?.throwIfAborted();
+		const before = this.#last;
+		let pass = () => {};
+		this.#last = new Promise(resolve => {
+			pass = resolve;
+		});
+		try {
+			await (signal ? abortable(before, signal) : before);
+		} catch (reason) {
+			before.then(pass);
+			throw reason;
+		}
+		return pass;
+	}
+}
+
+async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+	let abort = () => {};
+	const aborted = new Promise<never>((_, reject) => {
+		abort = () => reject(signal.reason);
+		signal.addEventListener('abort', abort, {once: true});
+	});
+	try {
+		await Promise.race([promise, aborted]);
+	} finally {
+		signal.removeEventListener('abort', abort);
+	}
+}

@@ -1,0 +1,1 @@
+export {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from './options.js';

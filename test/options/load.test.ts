@@ -1,0 +1,26 @@
+import {expect, test} from 'vitest';
+import {parseLoadOptions} from '../../lib/options/load.js';
+
+test('defaults', () => {
+	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}});
+	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({device: 'auto', cache: {tokens: 16, type: 'fp16'}});
+});
+
+test.each(['auto', 'cpu', 'reference', 'cuda', 'cuda:0', 'cuda:12'])('device %s', device => {
+	expect(parseLoadOptions({device}).device).toBe(device);
+});
+
+test.each([
+	[{device: 'gpu'}, `device must be 'auto', 'cpu', 'reference', 'cuda' or 'cuda:N'; got "gpu"`],
+	[{device: 'cuda:x'}, expect.stringContaining('got "cuda:x"')],
+	[{device: 'cuda:01'}, expect.stringContaining('got "cuda:01"')],
+	[{threads: 257}, 'threads must be a whole number from 1 to 256; got 257'],
+	[{cache: {tokens: 0}}, 'cache.tokens must be a whole number from 1 to 16777216; got 0'],
+	[{cache: {type: 'q4'}}, `cache.type must be 'fp16'; got "q4"`],
+	[{cache: 5}, 'cache must be an object; got 5'],
+	[{cache: {token: 5}}, 'loadModel() has no option "cache.token"; did you mean "tokens"?'],
+	[{onProgress: 1}, 'onProgress must be a function; got 1'],
+	[{Device: 'cpu'}, 'loadModel() has no option "Device"; did you mean "device"?'],
+])('refuses %j', (input, message) => {
+	expect(() => parseLoadOptions(input)).toThrow(expect.objectContaining({code: 'EXL_INVALID_ARGUMENT', message}));
+});
