@@ -1,0 +1,1 @@
+export {ContiguousPages, pageTokens, type SequencePages} from './contiguous.js';

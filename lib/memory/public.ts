@@ -1,0 +1,3 @@
+// What users reach as `memory`.
+export {liveBuffers, snapshot} from './snapshot.js';
+export {table} from './table.js';

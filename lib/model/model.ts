@@ -1,0 +1,259 @@
+import {randomInt} from 'node:crypto';
+import type {ContiguousPages} from '../cache/index.js';
+import {type ChatMessage, ChatTemplate} from '../chat/index.js';
+import {ExlError} from '../errors/index.js';
+import {type Chunk, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
+import type {ConfiguredModel, WeightScope} from '../models/index.js';
+import type {NativeArray} from '../native/index.js';
+import type {Program} from '../program/index.js';
+import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
+import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
+import type {ConfigReader} from '../weights/index.js';
+import {compileModel, type ProgramPlace, type Purpose, recordModel} from './programs.js';
+import {type ScoreResult, score} from './score.js';
+import {ModelSequence} from './sequence.js';
+
+export type ModelParts = {
+	readonly name: string;
+	readonly directory: string;
+	readonly architecture: string;
+	readonly configured: ConfiguredModel;
+	readonly scope: WeightScope;
+	readonly tokenizer: Tokenizer;
+	readonly place: ProgramPlace;
+	readonly pages: ContiguousPages;
+	/** Compiled for sampling. */
+	readonly program: Program;
+	readonly stopIds: ReadonlySet<number>;
+	readonly generation: ConfigReader | undefined;
+	readonly cacheTokens: number;
+};
+
+/** Text to continue, or its token ids. */
+export type Prompt = string | readonly number[];
+
+/** A loaded model. Dispose of it when it is no longer needed: its memory goes back at once. */
+export class Model {
+	/** Text to token ids and back. */
+	readonly tokenizer: Tokenizer;
+	/** `LlamaForCausalLM` */
+	readonly architecture: string;
+	/** Tokens the model was made for. */
+	readonly contextTokens: number;
+	/** Tokens its cache holds. */
+	readonly cacheTokens: number;
+	/** The device it runs on. */
+	readonly device: string;
+
+	readonly #parts: ModelParts;
+	readonly #programs = new Map<Purpose, Promise<Program>>();
+	readonly #turns = new Turns();
+	readonly #closing = new AbortController();
+	readonly #running = new Set<Promise<unknown>>();
+	#chatTemplate: Promise<ChatTemplate> | undefined;
+	#disposed: Promise<void> | undefined;
+
+	/** @internal Made by `loadModel()`. */
+	constructor(parts: ModelParts) {
+		this.#parts = parts;
+		this.tokenizer = parts.tokenizer;
+		this.architecture = parts.architecture;
+		this.contextTokens = parts.configured.shape.contextTokens;
+		this.cacheTokens = parts.cacheTokens;
+		this.device = parts.place.device.kind;
+		this.#programs.set('sample', Promise.resolve(parts.program));
+	}
+
+	/**
+	Continues a prompt. Nothing runs until the result is asked for; jobs of one model run one after another.
+
+	@throws {ExlError} `EXL_INVALID_ARGUMENT` at once; when the job starts `EXL_CONTEXT_LENGTH` or `EXL_CACHE_FULL` for
+	a prompt that is too long, `EXL_DISPOSED`.
+	*/
+	generate(prompt: Prompt, options?: GenerateOptions): Generation {
+		this.#assertOpen();
+		const resolved = parseGenerateOptions(options);
+		const promptIds = this.#encode(prompt, {addBos: resolved.addBos});
+		return this.#start(async () => promptIds, resolved);
+	}
+
+	/** `generate()`, waited for. */
+	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
+		return this.generate(prompt, options).result;
+	}
+
+	/**
+	Answers a conversation, written out by the model's own chat template.
+
+	@throws {ExlError} `EXL_MODEL_UNSUPPORTED`, when the job starts, if the model has no template.
+	*/
+	chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation {
+		this.#assertOpen();
+		const resolved = parseGenerateOptions(options);
+		return this.#start(async () => {
+			this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
+			const text = (await this.#chatTemplate).render(messages);
+			return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
+		}, resolved);
+	}
+
+	/**
+	Natural logarithm of the probability of each token after the first, given all before it.
+
+	@param prompt Scored as one window; at most as long as the cache.
+	*/
+	score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
+		this.#assertOpen();
+		const ids = this.#encode(prompt, {});
+		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
+		return this.#exclusive(async sequence => score(await this.#program('score'), sequence, ids, signal), ids, signal);
+	}
+
+	/** Logits of the token after `prompt`: `[vocabulary]`, in the type the device computes with. */
+	logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
+		this.#assertOpen();
+		const ids = this.#encode(prompt, {});
+		return this.#exclusive(
+			async sequence => {
+				const program = await this.#program('logits');
+				const logits = await sequence.logits(program, ids);
+				return logits.subarray(0, this.#parts.configured.shape.vocabulary);
+			},
+			ids,
+			signal,
+		);
+	}
+
+	/** Ends what is running, waits for it, and gives everything back. May be called again. */
+	dispose(): Promise<void> {
+		this.#disposed ??= this.#close();
+		return this.#disposed;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
+	}
+
+	async #close(): Promise<void> {
+		this.#closing.abort(new ExlError('EXL_DISPOSED', `${this.#parts.name} was disposed`));
+		await Promise.allSettled(this.#running);
+		for (const program of await Promise.allSettled(this.#programs.values())) {
+			if (program.status === 'fulfilled') program.value.release();
+		}
+		const {place} = this.#parts;
+		place.cache.release();
+		place.weights.release();
+		await place.device.release();
+	}
+
+	#start(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): Generation {
+		return new Generation(async (emit, left) => {
+			const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])]);
+			const promptIds = await prompt();
+			const job = (sequence: ModelSequence) => this.#run(promptIds, options, sequence, emit, signal, left);
+			return this.#exclusive(job, promptIds, options.signal);
+		});
+	}
+
+	async #run(
+		promptIds: readonly number[],
+		options: ResolvedGenerateOptions,
+		sequence: ModelSequence,
+		emit: (chunk: Chunk) => Promise<void> | undefined,
+		signal: AbortSignal,
+		left: AbortSignal,
+	): Promise<GenerateResult> {
+		const seed = options.seed ?? randomInt(2 ** 47);
+		sequence.sampleWith({...options, seed}, promptIds);
+		const {pages, stopIds} = this.#parts;
+		const room = Math.min(this.contextTokens, pages.tokens) - promptIds.length + 1;
+		const request = {
+			promptIds,
+			maxTokens: Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, room),
+			stopIds: new Set([...stopIds, ...options.stop.ids]),
+			stopStrings: options.stop.strings,
+			signal,
+		};
+		const job = runJob(request, sequence, new DetokenizerStream(this.tokenizer, {context: promptIds}));
+		let text = '';
+		const soFar: number[] = [];
+		for (;;) {
+			const {value, done} = await job.next();
+			const given = {text, promptTokens: promptIds.length, cachedTokens: 0, seed};
+			if (done) return {...given, ...value, completionTokens: value.tokenIds.length};
+			text += value.text;
+			soFar.push(...value.tokenIds);
+			await emit(value);
+			if (left.aborted) {
+				const timings = {promptMs: 0, decodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0};
+				const count = {tokenIds: soFar, completionTokens: soFar.length};
+				return {...given, ...count, text, finishReason: 'abort', timings};
+			}
+		}
+	}
+
+	/** Waits for the cache, then runs `work` with it. */
+	#exclusive<T>(
+		work: (sequence: ModelSequence) => Promise<T>,
+		ids: readonly number[],
+		userSignal?: AbortSignal,
+	): Promise<T> {
+		const run = async () => {
+			const signal = AbortSignal.any([this.#closing.signal, ...(userSignal ? [userSignal] : [])]);
+			this.#assertFits(ids);
+			const pass = await this.#turns.wait(signal);
+			const pages = this.#parts.pages.acquire()!;
+			const sequence = new ModelSequence(this.#parts.program, pages);
+			try {
+				return await work(sequence);
+			} finally {
+				sequence.release();
+				pass();
+			}
+		};
+		const running = run();
+		this.#running.add(running);
+		const forget = () => this.#running.delete(running);
+		running.then(forget, forget);
+		return running;
+	}
+
+	#program(purpose: Purpose): Promise<Program> {
+		const known = this.#programs.get(purpose);
+		if (known) return known;
+		const {configured, scope, place} = this.#parts;
+		const recording = recordModel(configured, scope, purpose, place.pages);
+		const program = compileModel(recording, purpose, place);
+		this.#programs.set(purpose, program);
+		return program;
+	}
+
+	#encode(prompt: Prompt, options: {addBos?: boolean | undefined; encodeSpecial?: boolean}): readonly number[] {
+		const ids = typeof prompt === 'string' ? this.tokenizer.encode(prompt, options) : prompt;
+		if (!Array.isArray(ids)) {
+			throw new ExlError('EXL_INVALID_ARGUMENT', 'the prompt must be a string or a list of token ids');
+		}
+		if (ids.length === 0) throw new ExlError('EXL_INVALID_ARGUMENT', 'the prompt is empty');
+		const {vocabulary} = this.#parts.configured.shape;
+		const wrong = ids.findIndex(id => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+		if (wrong < 0) return ids;
+		const message = `token ${wrong} of the prompt is ${String(ids[wrong])}, expected 0 to ${vocabulary - 1}`;
+		throw new ExlError('EXL_INVALID_ARGUMENT', message);
+	}
+
+	#assertFits(ids: readonly number[]): void {
+		const {length} = ids;
+		if (length > this.contextTokens) {
+			const message = `the prompt has ${length} tokens, the model was made for ${this.contextTokens}; shorten it`;
+			throw new ExlError('EXL_CONTEXT_LENGTH', message);
+		}
+		if (length > this.cacheTokens) {
+			const message = `the prompt has ${length} tokens, the cache holds ${this.cacheTokens}; load the model with cache.tokens of at least ${length}`;
+			throw new ExlError('EXL_CACHE_FULL', message);
+		}
+	}
+
+	#assertOpen(): void {
+		if (this.#disposed) throw new ExlError('EXL_DISPOSED', `${this.#parts.name} was used after dispose()`);
+	}
+}

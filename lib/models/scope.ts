@@ -1,0 +1,133 @@
+import {ExlError} from '../errors/index.js';
+import type {FloatSource} from '../native/index.js';
+import {Weight} from '../program/index.js';
+import {
+	embeddingSource,
+	type GptqOptions,
+	linearFormat,
+	linearSource,
+	vectorSource,
+	type WeightFiles,
+} from '../weights/index.js';
+
+/** A linear layer as `linear()` takes it. */
+export type Linear = {
+	readonly weight: Weight;
+	readonly bias?: Weight;
+	/** Columns that mean something; an EXL2 head may have up to 31 more. */
+	readonly outFeatures: number;
+};
+
+/** The weights of a model by name, relative to a place in it: `w.scope('model.layers.0').linear('mlp.up_proj', ...)`. */
+export class WeightScope {
+	readonly #files: WeightFiles;
+	readonly #gptq: GptqOptions;
+	readonly #path: string;
+
+	constructor(files: WeightFiles, gptq: GptqOptions, path = '') {
+		this.#files = files;
+		this.#gptq = gptq;
+		this.#path = path;
+	}
+
+	scope(name: string): WeightScope {
+		return new WeightScope(this.#files, this.#gptq, this.#name(name));
+	}
+
+	/** Whether the model has this linear layer or tensor, in any format. */
+	has(name: string): boolean {
+		return linearFormat(this.#files, this.#name(name)) !== undefined;
+	}
+
+	/**
+	The linear layer `name` with the bias the file has for it, if any.
+
+	@param bias Whether the architecture requires one.
+	@throws {ExlError} `EXL_MODEL_INVALID` if a required bias is missing.
+	*/
+	linear(name: string, inFeatures: number, outFeatures: number, {bias = false} = {}): Linear {
+		const key = this.#name(name);
+		const hasBias = this.#files.has(`${key}.bias`);
+		if (bias && !hasBias) {
+			throw new ExlError('EXL_MODEL_INVALID', `the model has no tensor ${key}.bias, which its architecture requires`, {
+				op: key,
+			});
+		}
+		const source = once(() => linearSource(this.#files, key, {inFeatures, outFeatures, gptq: this.#gptq}));
+		const width = this.#storedWidth(key, outFeatures);
+		return {
+			weight: new Weight(key, [width, inFeatures], async () => (await source()).weight),
+			...(hasBias && {bias: new Weight(`${key}.bias`, [width], async () => (await source()).bias)}),
+			outFeatures,
+		};
+	}
+
+	/** A norm: `[size]`, or `[heads, size]` as EXL2 writes those of heads. */
+	norm(name: string, size: number, heads?: number): Weight {
+		const key = this.#name(name);
+		const shapes = heads === undefined ? [[size]] : [[size], [heads, size]];
+		const source = vectorSource(this.#files, `${key}.weight`, ...shapes);
+		return new Weight(key, source.shape, async () => source);
+	}
+
+	/** The token embedding `[vocabulary, hidden]`. A tied model may store it under the name of its head only. */
+	embedding(name: string, vocabulary: number, hidden: number): Weight {
+		const key = this.has(name) ? name : 'lm_head';
+		const source = embeddingSource(this.#files, this.#name(key), vocabulary, hidden);
+		return new Weight(this.#name(name), [vocabulary, hidden], async () => source);
+	}
+
+	/**
+	The output layer: `lm_head`, or the embedding if the model is tied and has no head of its own.
+
+	@throws {ExlError} `EXL_MODEL_INVALID` if there is neither.
+	*/
+	head(embedding: Weight, vocabulary: number, hidden: number, {tied}: {tied: boolean}): Linear {
+		const shared = {weight: embedding, outFeatures: vocabulary};
+		if (!this.has('lm_head')) {
+			if (tied) return shared;
+			throw new ExlError('EXL_MODEL_INVALID', 'the model has no lm_head, and tie_word_embeddings is not set', {
+				op: 'lm_head',
+			});
+		}
+		return tied && this.#isOneTensor('lm_head.weight', `${embedding.path}.weight`)
+			? shared
+			: this.linear('lm_head', hidden, vocabulary);
+	}
+
+	/** Numbers computed from the configuration, such as rotary frequencies. */
+	constant(name: string, values: Float32Array): Weight {
+		const source: FloatSource = {
+			format: 'float',
+			dtype: 'F32',
+			shape: [values.length],
+			data: new Uint8Array(values.buffer),
+		};
+		return new Weight(this.#name(name), [values.length], async () => source);
+	}
+
+	#name(name: string): string {
+		return this.#path ? `${this.#path}.${name}` : name;
+	}
+
+	/** A tied model may write its only tensor under either name, or under both. */
+	#isOneTensor(head: string, table: string): boolean {
+		const files = this.#files;
+		return files.has(head) && (!files.has(table) || files.entry(head) === files.entry(table));
+	}
+
+	/** EXL2 pads a weight to a multiple of 32 columns before it is quantised. `linearSource` checks the rest. */
+	#storedWidth(key: string, outFeatures: number): number {
+		if (linearFormat(this.#files, key) !== 'exl2') return outFeatures;
+		const stored = this.#files.entry(`${key}.q_weight`).shape[1] ?? outFeatures;
+		return stored > outFeatures && stored - outFeatures < 32 ? stored : outFeatures;
+	}
+}
+
+function once<T>(get: () => Promise<T>): () => Promise<T> {
+	let result: Promise<T> | undefined;
+	return () => {
+		result ??= get();
+		return result;
+	};
+}

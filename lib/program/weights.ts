@@ -1,0 +1,66 @@
+import type {Device} from '../memory/index.js';
+import {Handle} from '../memory/index.js';
+import {addon, type WeightSource} from '../native/index.js';
+import type {Weight} from './operand.js';
+
+export type WeightProgress = (loaded: number, total: number) => void;
+
+/** The weights of one model on one device. Each path is read once, whichever programs use it. */
+export class WeightStore {
+	readonly #device: Device;
+	readonly #owner: string;
+	readonly #handles = new Map<string, Handle | undefined>();
+
+	constructor(device: Device, owner: string) {
+		this.#device = device;
+		this.#owner = owner;
+	}
+
+	/**
+	Reads those of `weights` that are not here yet, one after another, so that other models' steps run in between.
+
+	@param onProgress Bytes of the files.
+	@throws The signal's reason if it aborts.
+	*/
+	async load(weights: Iterable<Weight>, onProgress?: WeightProgress, signal?: AbortSignal): Promise<void> {
+		const missing = [...new Map([...weights].map(weight => [weight.path, weight])).values()].filter(
+			weight => !this.#handles.has(weight.path),
+		);
+		const sources = new Map<Weight, WeightSource | undefined>();
+		for (const weight of missing) {
+			signal?.throwIfAborted();
+			sources.set(weight, await weight.load());
+		}
+
+		const total = [...sources.values()].reduce((sum, source) => sum + (source ? sourceBytes(source) : 0), 0);
+		let loaded = 0;
+		for (const [{path}, source] of sources) {
+			signal?.throwIfAborted();
+			this.#handles.set(path, source && (await this.#read(path, source)));
+			loaded += source ? sourceBytes(source) : 0;
+			onProgress?.(loaded, total);
+		}
+	}
+
+	/** Nothing if the model has no such weight. */
+	get(weight: Weight): Handle | undefined {
+		return this.#handles.get(weight.path);
+	}
+
+	release(): void {
+		for (const handle of this.#handles.values()) handle?.release();
+		this.#handles.clear();
+	}
+
+	async #read(path: string, source: WeightSource): Promise<Handle> {
+		const id = await addon().loadWeight(this.#device.id, source, path, this.#owner);
+		return new Handle(id, `${this.#owner} > ${path}`);
+	}
+}
+
+function sourceBytes(source: WeightSource): number {
+	if (source.format === 'float') return source.data.length;
+	const {scales} = source;
+	const groups = scales.kind === 'exl2' ? scales.codes.length : scales.data.length + scales.zeros.length;
+	return source.words.length + groups;
+}
