@@ -27,7 +27,7 @@ struct QuantScratch {
 
   QuantScratch(std::byte* base, int64_t rows, int64_t chunks) {
     const auto padded = [](int64_t n) { return (size_t(n) + 63) / 64 * 64; };
-    const size_t codes = padded(rows * chunks * kChunk), each = padded(rows * chunks * 4);
+    const size_t codes = padded(rows * chunks * 2 * kChunk), each = padded(rows * chunks * 4);
     activations = reinterpret_cast<int8_t*>(base);
     steps = reinterpret_cast<float*>(base + codes);
     sums = reinterpret_cast<int32_t*>(base + codes + each);

@@ -1,7 +1,8 @@
-// Quantised matrix multiply: 8-bit activations times codes, one column per lane, so nothing is
-// summed across lanes. A chunk of 32 rows is an integer dot product; `acc` starts at -zero *
-// sum(activations), which subtracts the zero point from every code at once. Each output is
-// accumulated in the same order whatever the number of rows.
+// Quantised matrix multiply: activations in two bytes times codes, one column per lane, so nothing
+// is summed across lanes. A chunk of 32 rows is two integer dot products; `low` starts at
+// -zero * sum(activations), which subtracts the zero point from every code at once. Sums stay below
+// 2^30 for 8-bit codes and full-scale activations. Each output is accumulated in the same order
+// whatever the number of rows.
 
 // Codes of rows [4 i, 4 i + 4) of a chunk, from planes of 4, 2 and 1 bits (see pack.h).
 template <int kBits, int i>
@@ -24,12 +25,16 @@ inline Bytes codes_of(const std::byte* chunk) {
 }
 
 template <int kBits, int kRows, int i>
-inline void accumulate(Ints (&acc)[kRows], const std::byte* chunk, const int8_t* activations,
-                       int64_t row_bytes) {
+inline void accumulate(Ints (&high)[kRows], Ints (&low)[kRows], const std::byte* chunk,
+                       const int8_t* activations, int64_t row_bytes) {
   const Bytes codes = codes_of<kBits, i>(chunk);
+  const auto add_dot = [&](Ints sum, const int8_t* four) {
+    return kBits == 8 ? dot_wide(sum, codes, broadcast4(four)) : dot(sum, codes, broadcast4(four));
+  };
   for (int r = 0; r < kRows; r++) {
-    const auto four = broadcast4(activations + r * row_bytes + 4 * i);
-    acc[r] = kBits == 8 ? dot_wide(acc[r], codes, four) : dot(acc[r], codes, four);
+    const int8_t* four = activations + r * row_bytes + 4 * i;
+    high[r] = add_dot(high[r], four);
+    low[r] = add_dot(low[r], four + kChunk);
   }
 }
 
@@ -37,23 +42,27 @@ template <int kBits, int kRows>
 inline const std::byte* quant_group(const QuantLinear& a, const std::byte* codes, int64_t chunks,
                                     int64_t first_chunk, int64_t row, Floats scale, Ints zero,
                                     Floats (&sum)[kRows]) {
-  const int64_t row_bytes = a.chunks * kChunk;
+  const int64_t row_bytes = a.chunks * 2 * kChunk;
   const Ints minus_zero = mul_int(zero, set_int(-1));
   for (int64_t c = first_chunk; c < first_chunk + chunks; c++, codes += kBits * 64) {
-    const int8_t* activations = a.activations + row * row_bytes + c * kChunk;
-    Ints acc[kRows];
-    for (int r = 0; r < kRows; r++)
-      acc[r] = mul_int(minus_zero, set_int(a.sums[(row + r) * a.chunks + c]));
-    accumulate<kBits, kRows, 0>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 1>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 2>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 3>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 4>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 5>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 6>(acc, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 7>(acc, codes, activations, row_bytes);
-    for (int r = 0; r < kRows; r++)
-      sum[r] = fma(to_floats(acc[r]), mul(scale, set(a.steps[(row + r) * a.chunks + c])), sum[r]);
+    const int8_t* activations = a.activations + row * row_bytes + c * 2 * kChunk;
+    Ints high[kRows], low[kRows];
+    for (int r = 0; r < kRows; r++) {
+      high[r] = set_int(0);
+      low[r] = mul_int(minus_zero, set_int(a.sums[(row + r) * a.chunks + c]));
+    }
+    accumulate<kBits, kRows, 0>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 1>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 2>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 3>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 4>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 5>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 6>(high, low, codes, activations, row_bytes);
+    accumulate<kBits, kRows, 7>(high, low, codes, activations, row_bytes);
+    for (int r = 0; r < kRows; r++) {
+      const Floats total = to_floats(add_int(shift_left<8>(high[r]), low[r]));
+      sum[r] = fma(total, mul(scale, set(a.steps[(row + r) * a.chunks + c])), sum[r]);
+    }
   }
   return codes;
 }
@@ -115,6 +124,13 @@ void quant_linear(const QuantLinear& a, int64_t first_tile, int64_t end_tile) {
   }
 }
 
+// The bytes of 16 values: the low ones are signed, so the high ones round up.
+inline void store_bytes(int8_t* to, Ints values) {
+  const Ints high = shift_right<8>(add_int(values, set_int(128)));
+  store_int8(to, high);
+  store_int8(to + kChunk, add_int(values, mul_int(high, set_int(-256))));
+}
+
 void quantise(const Quantise& a, int64_t first_row, int64_t end_row) {
   for (int64_t r = first_row; r < end_row; r++)
     for (int64_t c = 0; c < a.chunks; c++) {
@@ -133,12 +149,12 @@ void quantise(const Quantise& a, int64_t first_row, int64_t end_row) {
       }
       const Floats low = load(from), high = load(from + 16);
       const float most = reduce_max(max(abs(low), abs(high)));
-      const Floats scale = set(most > 0 ? 127 / most : 0);
-      const Ints low_codes = to_ints(mul(low, scale)), high_codes = to_ints(mul(high, scale));
-      int8_t* to = a.activations + r * a.chunks * kChunk + begin;
-      store_int8(to, low_codes);
-      store_int8(to + 16, high_codes);
-      a.steps[r * a.chunks + c] = most / 127;
-      a.sums[r * a.chunks + c] = reduce_add_int(add_int(low_codes, high_codes));
+      const Floats scale = set(most > 0 ? 32512 / most : 0);
+      const Ints first = to_ints(mul(low, scale)), second = to_ints(mul(high, scale));
+      int8_t* to = a.activations + (r * a.chunks + c) * 2 * kChunk;
+      store_bytes(to, first);
+      store_bytes(to + 16, second);
+      a.steps[r * a.chunks + c] = most / 32512;
+      a.sums[r * a.chunks + c] = reduce_add_int(add_int(first, second));
     }
 }

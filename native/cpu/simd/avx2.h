@@ -19,7 +19,7 @@ struct Ints {
 using Bytes = Ints;
 
 // Register blocks that fit 16 registers.
-constexpr int kQuantRows = 4, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
+constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
               kScoreVectors = 1;
 
 inline Floats set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -119,6 +119,14 @@ inline int reduce_add_int(Ints a) {
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
   return _mm_cvtsi128_si32(four);
 }
+template <int kShift>
+inline Ints shift_left(Ints a) {
+  return {_mm256_slli_epi32(a.low, kShift), _mm256_slli_epi32(a.high, kShift)};
+}
+template <int kShift>
+inline Ints shift_right(Ints a) {
+  return {_mm256_srai_epi32(a.low, kShift), _mm256_srai_epi32(a.high, kShift)};
+}
 inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline Ints to_ints(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Floats times_power_of_two(Floats a, Ints n) {
@@ -165,8 +173,7 @@ inline Ints dot(Ints acc, Bytes codes, Ints a) {
 inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
   // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
   const Ints high = dot(set_int(0), shift_mask<4>(codes, 15), a);
-  const Ints sixteen = {_mm256_slli_epi32(high.low, 4), _mm256_slli_epi32(high.high, 4)};
-  return dot(add_int(acc, sixteen), shift_mask<0>(codes, 15), a);
+  return dot(add_int(acc, shift_left<4>(high)), shift_mask<0>(codes, 15), a);
 }
 
 }  // namespace exl::cpu::EXL_TARGET

@@ -60,6 +60,14 @@ inline void store_int8(int8_t* p, Ints x) {
 inline Ints mul_int(Ints a, Ints b) { return _mm512_mullo_epi32(a, b); }
 inline Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline int reduce_add_int(Ints a) { return _mm512_reduce_add_epi32(a); }
+template <int kShift>
+inline Ints shift_left(Ints a) {
+  return _mm512_slli_epi32(a, kShift);
+}
+template <int kShift>
+inline Ints shift_right(Ints a) {
+  return _mm512_srai_epi32(a, kShift);
+}
 inline Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
 inline Ints to_ints(Floats a) { return _mm512_cvtps_epi32(a); }
 inline Floats times_power_of_two(Floats a, Ints n) { return _mm512_scalef_ps(a, to_floats(n)); }
@@ -93,7 +101,7 @@ inline Ints dot(Ints acc, Bytes codes, Ints a) {
 inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
   // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
   const Ints high = dot(_mm512_setzero_si512(), shift_mask<4>(codes, 15), a);
-  return dot(_mm512_add_epi32(acc, _mm512_slli_epi32(high, 4)), shift_mask<0>(codes, 15), a);
+  return dot(add_int(acc, shift_left<4>(high)), shift_mask<0>(codes, 15), a);
 }
 #endif
 

@@ -21,7 +21,7 @@ struct Bytes {
 };
 
 // Register blocks that fit 32 registers of four lanes.
-constexpr int kQuantRows = 4, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
+constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
               kScoreVectors = 1;
 
 template <typename Result, typename F>
@@ -117,6 +117,14 @@ inline Ints add_int(const Ints& a, const Ints& b) {
 }
 inline int reduce_add_int(const Ints& a) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(a.at[0], a.at[1]), vaddq_s32(a.at[2], a.at[3])));
+}
+template <int kShift>
+inline Ints shift_left(const Ints& a) {
+  return each<Ints>([&](int i) { return vshlq_n_s32(a.at[i], kShift); });
+}
+template <int kShift>
+inline Ints shift_right(const Ints& a) {
+  return each<Ints>([&](int i) { return vshrq_n_s32(a.at[i], kShift); });
 }
 inline Floats to_floats(const Ints& a) {
   return each<Floats>([&](int i) { return vcvtq_f32_s32(a.at[i]); });

@@ -135,6 +135,14 @@ inline int reduce_add_int(const Ints& a) {
   for (const int x : a.at) sum += x;
   return sum;
 }
+template <int kShift>
+inline Ints shift_left(const Ints& a) {
+  return each<Ints>([&](int i) { return int32_t(uint32_t(a.at[i]) << kShift); });
+}
+template <int kShift>
+inline Ints shift_right(const Ints& a) {
+  return each<Ints>([&](int i) { return a.at[i] >> kShift; });
+}
 inline Floats to_floats(const Ints& a) {
   return each<Floats>([&](int i) { return float(a.at[i]); });
 }
