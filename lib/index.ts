@@ -1,4 +1,5 @@
 export type {ChatMessage, TextPart} from './chat/index.js';
+export {KvCache, type KvCacheOptions, ops, QuantMatrix, Tensor, type TensorOptions} from './eager/index.js';
 export {type ErrorCode, ExlError, isExlError} from './errors/index.js';
 export type {Chunk, FinishReason, GenerateResult, Generation, Timings} from './generator/index.js';
 export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';

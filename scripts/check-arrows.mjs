@@ -25,6 +25,7 @@ const arrows = {
 	cache: leaf,
 	generator: ['cache', 'tokenizer', 'sampling', 'chat', ...leaf],
 	model: ['generator', 'cache', 'tokenizer', 'sampling', 'chat', 'models', 'weights', 'ops', ...ops],
+	eager: ['cache', 'models', 'weights', 'ops', ...ops],
 	cli: ['index'],
 };
 arrows.index = Object.keys(arrows).filter(room => room !== 'cli');

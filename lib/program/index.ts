@@ -1,4 +1,4 @@
-export {CacheLayer, type Operand, Slot, Value, Weight} from './operand.js';
+export {CacheLayer, External, type Operand, Slot, Value, Weight} from './operand.js';
 export {printOps} from './print.js';
 export {Program, type ProgramLimits, weightsOf} from './program.js';
 export {type Attributes, type RecordedOp, Recorder, record} from './recorder.js';

@@ -1,5 +1,5 @@
 import {ExlError} from '../errors/index.js';
-import type {SlotName, WeightSource} from '../native/index.js';
+import type {NativeHandle, SlotName, WeightSource} from '../native/index.js';
 import type {Recorder} from './recorder.js';
 import {type Shape, shapeText, width} from './shape.js';
 
@@ -24,6 +24,18 @@ export class Value {
 			throw new ExlError('EXL_SHAPE_MISMATCH', message, {op: this.path});
 		}
 		return new Value(this.recorder, this.id, shape, this.path);
+	}
+}
+
+/** A tensor of the user in the place of a value: an input or output that outlives the program. */
+export class External extends Value {
+	constructor(
+		recorder: Recorder,
+		readonly handle: NativeHandle,
+		shape: Shape,
+		path: string,
+	) {
+		super(recorder, -1, shape, path);
 	}
 }
 

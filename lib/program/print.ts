@@ -1,4 +1,4 @@
-import {CacheLayer, type Operand, Slot, Value} from './operand.js';
+import {CacheLayer, External, type Operand, Slot, Value} from './operand.js';
 import type {RecordedOp} from './recorder.js';
 import {shapeText} from './shape.js';
 
@@ -15,6 +15,7 @@ function printOp({op, path, inputs, outputs, attributes}: RecordedOp): string {
 }
 
 function printOperand(operand: Operand): string {
+	if (operand instanceof External) return `@${operand.path}`;
 	if (operand instanceof Value) return `%${operand.id}`;
 	if (operand instanceof Slot) return `$${operand.name}`;
 	if (operand instanceof CacheLayer) return `cache[${operand.layer}]`;

@@ -1,6 +1,6 @@
 import {type Device, Handle} from '../memory/index.js';
 import {addon, type NativeArray, type NativeHandle, type Slots, type WireOperand} from '../native/index.js';
-import {CacheLayer, type Operand, Slot, Value, Weight} from './operand.js';
+import {CacheLayer, External, type Operand, Slot, Value, Weight} from './operand.js';
 import {printOps} from './print.js';
 import type {RecordedOp, Recorder} from './recorder.js';
 import {toWire} from './shape.js';
@@ -44,10 +44,13 @@ export class Program {
 			readonly weights: WeightStore;
 			readonly cache?: NativeHandle;
 			readonly owner: string;
+			/** Tensors that take the place of values. */
+			readonly outputs?: ReadonlyMap<Value, External>;
 		},
 		limits: ProgramLimits,
 	): Promise<Program> {
-		const wire = (operand: Operand | undefined) => operand && toWireOperand(operand, at.weights);
+		const wire = (operand: Operand | undefined) =>
+			operand && toWireOperand(at.outputs?.get(operand as Value) ?? operand, at.weights);
 		const id = await addon().compile(
 			at.device.id,
 			{
@@ -106,6 +109,7 @@ export class Program {
 
 function toWireOperand(operand: Operand, weights: WeightStore): WireOperand {
 	const shape = toWire(operand.shape);
+	if (operand instanceof External) return {shape, tensor: operand.handle};
 	if (operand instanceof Value) return {shape, value: operand.id};
 	if (operand instanceof Slot) return {shape, slot: operand.name};
 	if (operand instanceof CacheLayer) return {shape, layer: operand.layer};

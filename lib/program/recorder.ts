@@ -1,7 +1,7 @@
 import {ExlError, isExlError} from '../errors/index.js';
 import {addon, type OpDeclaration} from '../native/index.js';
 import {CacheLayer, type Operand, Slot, Value, Weight} from './operand.js';
-import {fromWire, toWire} from './shape.js';
+import {type Dim, fromWire, toWire} from './shape.js';
 
 export type Attributes = Readonly<Record<string, number>>;
 
@@ -20,17 +20,24 @@ export class Recorder {
 	/** By id. */
 	readonly values: Value[] = [];
 
-	readonly tokens: Slot = new Slot('tokens', ['rows']);
-	readonly positions: Slot = new Slot('positions', ['rows']);
-	readonly sequences: Slot = new Slot('sequences', ['rows']);
-	readonly outputs: Slot = new Slot('outputs', ['outputs']);
-	readonly targets: Slot = new Slot('targets', ['outputs']);
-	readonly samplers: Slot = new Slot('samplers', ['outputs']);
+	readonly tokens: Slot;
+	readonly positions: Slot;
+	readonly sequences: Slot;
+	/** The page table. */
 	readonly pages: Slot;
+	readonly outputs: Slot;
+	readonly targets: Slot;
+	readonly samplers: Slot;
 
-	/** @param pages The page table: `[sequences, pages per sequence]`. */
-	constructor({sequences = 1, pagesPerSequence = 0} = {}) {
+	/** @param sizes Numbers for `rows` and `outputs` make a program that runs once. */
+	constructor({sequences = 1, pagesPerSequence = 0, rows = 'rows' as Dim, outputs = 'outputs' as Dim} = {}) {
+		this.tokens = new Slot('tokens', [rows]);
+		this.positions = new Slot('positions', [rows]);
+		this.sequences = new Slot('sequences', [rows]);
 		this.pages = new Slot('pages', [sequences, pagesPerSequence]);
+		this.outputs = new Slot('outputs', [outputs]);
+		this.targets = new Slot('targets', [outputs]);
+		this.samplers = new Slot('samplers', [outputs]);
 	}
 
 	record(

@@ -18,7 +18,10 @@ export type GenerateOptions = {
 	/** Keeps tokens at least this fraction as probable as the most probable one, 0 to 1. @default 0 */
 	readonly minP?: number | undefined;
 
-	/** Divides positive and multiplies negative logits of tokens seen before; 1 is off. @default 1.025 */
+	/**
+	Divides positive and multiplies negative logits of tokens seen before; 1 is off.
+	@default 1.025; 1 if `temperature` is 0, so that greedy is the most probable token and nothing else
+	*/
 	readonly repetitionPenalty?: number | undefined;
 
 	/** Whole number; the same seed and prompt give the same text. @default random */
@@ -72,17 +75,17 @@ const schema = v.strictObject(
 		topK: v.optional(integer(0), 50),
 		topP: v.optional(fraction, 0.8),
 		minP: v.optional(fraction, 0),
-		repetitionPenalty: v.optional(
-			numberWhere('a number above 0', n => n > 0),
-			1.025,
-		),
+		repetitionPenalty: v.optional(numberWhere('a number above 0', n => n > 0)),
 		seed: v.optional(integer(0)),
 		stop: v.optional(stop, []),
 		addBos: v.optional(v.boolean('true or false')),
 		signal: v.optional(abortSignal),
 	},
 	'an object',
-) satisfies v.GenericSchema<GenerateOptions, ResolvedGenerateOptions>;
+) satisfies v.GenericSchema<GenerateOptions, Unresolved<'repetitionPenalty'>>;
+
+type Unresolved<Name extends keyof ResolvedGenerateOptions> = Omit<ResolvedGenerateOptions, Name> &
+	Pick<GenerateOptions, Name & keyof GenerateOptions>;
 
 /**
 Checks the options of `generate()`, `complete()` and `chat()` and fills in defaults.
@@ -90,5 +93,8 @@ Checks the options of `generate()`, `complete()` and `chat()` and fills in defau
 @throws {ExlError} `EXL_INVALID_ARGUMENT`.
 */
 export function parseGenerateOptions(input: unknown = {}): ResolvedGenerateOptions {
-	return parseOptions(schema, input, 'generate()');
+	const options = parseOptions(schema, input, 'generate()');
+	// As ExLlamaV2's greedy settings: no penalty unless one is asked for.
+	const {repetitionPenalty = options.temperature === 0 ? 1 : 1.025} = options;
+	return {...options, repetitionPenalty};
 }

@@ -3,8 +3,16 @@ export {ConfigReader, type FieldName} from './config.js';
 export {openWeights} from './directory.js';
 export {embeddingSource, type LinearShape, vectorSource} from './float.js';
 export type {GptqOptions} from './gptq.js';
-export {type LinearFormat, type LinearOptions, type LinearSource, linearFormat, linearSource} from './linear.js';
+export {
+	type LinearFormat,
+	type LinearOptions,
+	type LinearSource,
+	linearFormat,
+	linearShape,
+	linearSource,
+} from './linear.js';
 export {locateModel} from './locate.js';
 export {type ModelConfig, readGptqOptions, readModelConfig} from './model-config.js';
 export type {TensorEntry} from './safetensors.js';
+export {sourceBytes} from './size.js';
 export {WeightFiles} from './weight-files.js';

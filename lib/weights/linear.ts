@@ -26,6 +26,23 @@ export function linearFormat(files: WeightFiles, key: string): LinearFormat | un
 }
 
 /**
+The sizes of a linear layer as its own tensors tell them, for a reader who has no configuration.
+
+@throws {ExlError} `EXL_MODEL_INVALID` if there is no such layer.
+*/
+export function linearShape(files: WeightFiles, key: string): LinearShape {
+	const size = (name: string, axis: number) => files.entry(`${key}.${name}`).shape[axis] ?? 0;
+	switch (linearFormat(files, key)) {
+		case 'exl2':
+			return {inFeatures: size('q_invperm', 0), outFeatures: size('q_weight', 1)};
+		case 'gptq':
+			return {inFeatures: size('qweight', 0) * 8, outFeatures: size('qweight', 1)};
+		default:
+			return {inFeatures: size('weight', 1), outFeatures: size('weight', 0)};
+	}
+}
+
+/**
 The weight and bias of the linear layer `key` (`model.layers.0.mlp.gate_proj`), in whatever format it is stored.
 
 @throws {ExlError} `EXL_MODEL_INVALID` if a tensor is missing, `EXL_FORMAT_INVALID`, `EXL_FORMAT_UNSUPPORTED` or

@@ -110,6 +110,8 @@ void Program::plan(const Allocator& allocate) {
       }
   }
   for (const int result : r.results) lifetimes.at(size_t(result)).last = r.ops.size();
+  for (Lifetime& life : lifetimes)
+    if (life.first == SIZE_MAX) life = {0, 0, 0};  // written to a tensor of the user instead
   const ArenaPlan arena = plan_arena(lifetimes);
   offsets_ = arena.offsets;
   if (arena.bytes) arena_ = allocate(arena.bytes, Kind::Activations, "activations");

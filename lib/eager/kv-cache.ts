@@ -1,0 +1,117 @@
+import {pageTokens} from '../cache/index.js';
+import {ExlError} from '../errors/index.js';
+import {type Device, type DeviceKind, Handle} from '../memory/index.js';
+import {addon, type Slots} from '../native/index.js';
+import {cacheWrite} from '../ops/index.js';
+import {CacheLayer} from '../program/index.js';
+import {runOnce} from './run.js';
+import {openDevice, type Tensor, type TensorOptions} from './tensor.js';
+
+export type KvCacheOptions = TensorOptions & {
+	/** Tokens it holds, rounded up to whole pages of 256. */
+	readonly tokens: number;
+	readonly keyHeads: number;
+	/** Elements per head, 1 to 256. */
+	readonly headDim: number;
+};
+
+let caches = 0;
+
+/** Keys and values of one sequence in one layer, fp16 on `cpu`. */
+export class KvCache {
+	readonly keyHeads: number;
+	readonly headDim: number;
+	/** Tokens it holds. */
+	readonly capacity: number;
+	readonly #device: Device;
+	readonly #handle: Handle;
+	#length = 0;
+
+	/** @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`. */
+	constructor({tokens, keyHeads, headDim, device = 'cpu'}: KvCacheOptions) {
+		const pages = Math.ceil(tokens / pageTokens);
+		const name = `cache#${++caches}`;
+		this.keyHeads = keyHeads;
+		this.headDim = headDim;
+		this.capacity = pages * pageTokens;
+		this.#device = openDevice(device);
+		try {
+			const size = {layers: 1, pages, keyHeads, dim: headDim};
+			this.#handle = new Handle(addon().createCache(this.#device.id, size, name), name);
+		} catch (error) {
+			void this.#device.release();
+			throw error;
+		}
+	}
+
+	/** Tokens it has. */
+	get length(): number {
+		return this.#length;
+	}
+
+	get device(): DeviceKind {
+		return this.#device.kind;
+	}
+
+	/**
+	Adds tokens at the end.
+
+	@param k `[rows, keyHeads, headDim]`, already rotated.
+	@param v The same shape.
+	@throws {ExlError} `EXL_SHAPE_MISMATCH`, `EXL_CACHE_FULL`.
+	*/
+	async append(k: Tensor, v: Tensor): Promise<void> {
+		const rows = k.shape[0]!;
+		if (this.#length + rows > this.capacity) {
+			const message = `the cache has ${this.#length} of ${this.capacity} tokens, ${rows} more do not fit`;
+			throw new ExlError('EXL_CACHE_FULL', message);
+		}
+		const position = this.#length;
+		this.#length += rows;
+		try {
+			await runOnce({
+				device: this.#device,
+				cache: this.operand,
+				rows,
+				slots: this.slots(rows, position),
+				record: recorder => {
+					cacheWrite(k.operand(recorder), v.operand(recorder), this.layer);
+					return undefined;
+				},
+			});
+		} catch (error) {
+			this.#length = position;
+			throw error;
+		}
+	}
+
+	/** Gives the memory back. May be called again. */
+	dispose(): void {
+		if (this.#handle.released) return;
+		this.#handle.release();
+		void this.#device.release();
+	}
+
+	[Symbol.dispose](): void {
+		this.dispose();
+	}
+
+	/** @internal */
+	get operand(): {handle: number; pages: number} {
+		return {handle: this.#handle.id, pages: this.capacity / pageTokens};
+	}
+
+	/** @internal */
+	get layer(): CacheLayer {
+		return new CacheLayer(0, [this.keyHeads, this.headDim]);
+	}
+
+	/** @internal Slots for `rows` tokens from `position` on. */
+	slots(rows: number, position: number): Slots {
+		return {
+			positions: Int32Array.from({length: rows}, (_, i) => position + i),
+			sequences: new Int32Array(rows),
+			pages: Int32Array.from({length: this.capacity / pageTokens}, (_, i) => i),
+		};
+	}
+}

@@ -1,0 +1,82 @@
+import {ExlError} from '../errors/index.js';
+import type {Device, DeviceKind} from '../memory/index.js';
+import type {WeightSource} from '../native/index.js';
+import {Weight, WeightStore} from '../program/index.js';
+import {linearShape, linearSource, locateModel, openWeights, readModelConfig} from '../weights/index.js';
+import {openDevice, type TensorOptions} from './tensor.js';
+
+let matrices = 0;
+
+/** One linear weight of a model on a device, in the format of its file: EXL2, GPTQ or plain. */
+export class QuantMatrix {
+	readonly inFeatures: number;
+	readonly outFeatures: number;
+	readonly format: WeightSource['format'];
+	readonly #device: Device;
+	readonly #store: WeightStore;
+	readonly #weight: Weight;
+	#disposed = false;
+
+	private constructor(device: Device, store: WeightStore, weight: Weight, source: WeightSource) {
+		const [out, inputs] = weight.shape as readonly [number, number];
+		this.inFeatures = inputs;
+		this.outFeatures = out;
+		this.format = source.format;
+		this.#device = device;
+		this.#store = store;
+		this.#weight = weight;
+	}
+
+	/**
+	Reads one linear layer of a model directory.
+
+	@param key `model.layers.0.mlp.gate_proj`
+	@throws {ExlError} As `loadModel()` does.
+	*/
+	static async load(model: string, key: string, {device}: TensorOptions = {}): Promise<QuantMatrix> {
+		const directory = await locateModel(model);
+		const [files, {gptq}] = await Promise.all([openWeights(directory), readModelConfig(directory)]);
+		const {weight} = await linearSource(files, key, {...linearShape(files, key), gptq});
+		return QuantMatrix.from(weight, {...(device && {device}), name: key});
+	}
+
+	/** @internal Takes a source as the native loader does. */
+	static async from(
+		source: WeightSource,
+		{device: kind = 'cpu' as DeviceKind, name = 'matrix'} = {},
+	): Promise<QuantMatrix> {
+		const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
+		const weight = new Weight(name, shape, async () => source);
+		const device = openDevice(kind);
+		const store = new WeightStore(device, `matrix#${++matrices}`);
+		try {
+			await store.load([weight]);
+		} catch (error) {
+			await device.release();
+			throw error;
+		}
+		return new QuantMatrix(device, store, weight, source);
+	}
+
+	get device(): DeviceKind {
+		return this.#device.kind;
+	}
+
+	/** Gives the memory back. May be called again. */
+	dispose(): void {
+		if (this.#disposed) return;
+		this.#disposed = true;
+		this.#store.release();
+		void this.#device.release();
+	}
+
+	[Symbol.dispose](): void {
+		this.dispose();
+	}
+
+	/** @internal */
+	get operand(): {weight: Weight; store: WeightStore} {
+		if (this.#disposed) throw new ExlError('EXL_DISPOSED', `${this.#weight.path} was used after dispose()`);
+		return {weight: this.#weight, store: this.#store};
+	}
+}

@@ -1,0 +1,95 @@
+import {ExlError} from '../errors/index.js';
+import {Device, type DeviceKind, Handle} from '../memory/index.js';
+import {addon, type NativeArray} from '../native/index.js';
+import {describe} from '../options/index.js';
+import {External, type Recorder} from '../program/index.js';
+
+export type TensorOptions = {
+	/** @default 'cpu' */
+	readonly device?: DeviceKind;
+};
+
+let tensors = 0;
+
+/** Numbers on a device, row-major, in the type the device computes with: fp32 on `cpu`, fp64 on `reference`. */
+export class Tensor {
+	readonly shape: readonly number[];
+	readonly #device: Device;
+	readonly #handle: Handle;
+	readonly #name = `tensor#${++tensors}`;
+
+	private constructor(device: Device, shape: readonly number[], values: Float64Array | null) {
+		this.shape = shape;
+		this.#device = device;
+		this.#handle = new Handle(addon().createTensor(device.id, values, shape, this.#name), this.#name);
+	}
+
+	/**
+	Copies `values` to a device.
+
+	@param shape One to four sizes whose product is the number of values.
+	@throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_SHAPE_MISMATCH`, `EXL_OUT_OF_MEMORY`.
+	*/
+	static from(values: ArrayLike<number>, shape: readonly number[], {device = 'cpu'}: TensorOptions = {}): Tensor {
+		checkShape(shape);
+		const count = shape.reduce((a, b) => a * b, 1);
+		if (values.length !== count) {
+			const message = `${values.length} values do not make a tensor [${shape.join(', ')}], which has ${count}`;
+			throw new ExlError('EXL_SHAPE_MISMATCH', message);
+		}
+		return create(device, opened => new Tensor(opened, shape, Float64Array.from(values)));
+	}
+
+	/** All zeros. */
+	static zeros(shape: readonly number[], {device = 'cpu'}: TensorOptions = {}): Tensor {
+		checkShape(shape);
+		return create(device, opened => new Tensor(opened, shape, null));
+	}
+
+	get device(): DeviceKind {
+		return this.#device.kind;
+	}
+
+	/** A copy of the values: `Float32Array` on `cpu`, `Float64Array` on `reference`. */
+	read(): Promise<NativeArray> {
+		return addon().readTensor(this.#device.id, this.#handle.id);
+	}
+
+	/** Gives the memory back. May be called again. */
+	dispose(): void {
+		if (this.#handle.released) return;
+		this.#handle.release();
+		void this.#device.release();
+	}
+
+	[Symbol.dispose](): void {
+		this.dispose();
+	}
+
+	/** @internal As an operand of a program. */
+	operand(recorder: Recorder): External {
+		return new External(recorder, this.#handle.id, this.shape, this.#name);
+	}
+}
+
+function create(kind: DeviceKind, make: (device: Device) => Tensor): Tensor {
+	const device = openDevice(kind);
+	try {
+		return make(device);
+	} catch (error) {
+		void device.release();
+		throw error;
+	}
+}
+
+/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for another name than `cpu` or `reference`. */
+export function openDevice(kind: DeviceKind): Device {
+	if (kind === 'cpu' || kind === 'reference') return Device.acquire(kind);
+	throw new ExlError('EXL_INVALID_ARGUMENT', `device must be 'cpu' or 'reference'; got ${describe(kind)}`);
+}
+
+function checkShape(shape: readonly number[]): void {
+	const isSize = (size: number) => Number.isInteger(size) && size >= 1 && size < 2 ** 31;
+	if (Array.isArray(shape) && shape.length >= 1 && shape.length <= 4 && shape.every(isSize)) return;
+	throw new ExlError('EXL_INVALID_ARGUMENT', `a shape must be one to four sizes of at least 1; got ${describe(shape)}`);
+}
