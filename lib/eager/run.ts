@@ -10,6 +10,8 @@ export type Once = {
 	readonly cache?: {readonly handle: NativeHandle; readonly pages: number};
 	readonly rows?: number;
 	readonly outputs?: number;
+	/** Rows of the page table; the pages of the cache are shared out evenly. */
+	readonly sequences?: number;
 	readonly slots?: Slots;
 	/** Returns the value to keep, if any. */
 	readonly record: (recorder: Recorder) => Value | undefined;
@@ -22,11 +24,12 @@ export async function runOnce({
 	cache,
 	rows = 1,
 	outputs = 1,
+	sequences = 1,
 	slots = {},
 	record,
 }: Once): Promise<Tensor | undefined> {
-	const pagesPerSequence = cache?.pages ?? 0;
-	const recorder = new Recorder({rows, outputs, pagesPerSequence});
+	const pagesPerSequence = (cache?.pages ?? 0) / sequences;
+	const recorder = new Recorder({rows, outputs, sequences, pagesPerSequence});
 	const value = record(recorder);
 	const result = value && Tensor.zeros(value.shape as readonly number[], {device: device.kind});
 	let program: Program | undefined;
@@ -43,7 +46,7 @@ export async function runOnce({
 				owner: 'ops',
 				outputs: kept,
 			},
-			{maxRows: rows, maxOutputs: outputs, maxSequences: 1, pagesPerSequence, threads: availableParallelism()},
+			{maxRows: rows, maxOutputs: outputs, maxSequences: sequences, pagesPerSequence, threads: availableParallelism()},
 		);
 		await program.step(slots);
 	} catch (error) {

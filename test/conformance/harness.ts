@@ -1,0 +1,145 @@
+import {describe, expect, test} from 'vitest';
+import {Tensor} from '../../lib/eager/index.js';
+import {type Once, runOnce} from '../../lib/eager/run.js';
+import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
+import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
+import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
+
+/** Values, row-major, with their shape. */
+export type Array64 = {readonly shape: readonly number[]; readonly values: Float64Array};
+
+export type Cache = {readonly keyHeads: number; readonly headDim: number; readonly pages: number};
+
+/** What one case computes, on whatever backend. */
+export type Case = {
+	readonly tensors?: Readonly<Record<string, Array64>>;
+	readonly weights?: Readonly<Record<string, WeightSource>>;
+	readonly cache?: Cache;
+	readonly rows?: number;
+	readonly outputs?: number;
+	/** Rows of the page table; the pages of the cache are shared out evenly. @default 1 */
+	readonly sequences?: number;
+	readonly slots?: Slots;
+	readonly record: (operands: Operands) => Value;
+	/** How far each element may be from the reference. */
+	readonly tolerance: (index: number, expected: number) => number;
+};
+
+export type Operands = {
+	readonly recorder: Recorder;
+	readonly tensor: (name: string) => Value;
+	readonly weight: (name: string) => Weight;
+	readonly cache: CacheLayer;
+};
+
+/** The targets of the CPU backend this processor runs. */
+export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avx512', 'avx512vnni', 'neon'].filter(runs);
+
+function runs(target: string): boolean {
+	return withTarget(target, () => {
+		try {
+			return addon().cpuTarget() === target;
+		} catch {
+			return false;
+		}
+	});
+}
+
+function withTarget<T>(target: string, run: () => T): T {
+	const before = process.env.EXL_CPU_TARGET;
+	process.env.EXL_CPU_TARGET = target;
+	try {
+		return run();
+	} finally {
+		if (before === undefined) delete process.env.EXL_CPU_TARGET;
+		else process.env.EXL_CPU_TARGET = before;
+	}
+}
+
+/** Runs every case on every backend of this machine and compares each with `reference`. */
+export function conformance(op: string, cases: Readonly<Record<string, () => Case>>): void {
+	describe(op, () => {
+		for (const [name, make] of Object.entries(cases)) {
+			test(name, async () => {
+				const built = make();
+				const expected = await compute(built, 'reference');
+				for (const target of cpuTargets) {
+					const device = withTarget(target, () => Device.acquire('cpu'));
+					try {
+						compare(await compute(built, 'cpu'), expected, built.tolerance, `cpu/${target}`);
+					} finally {
+						await device.release();
+					}
+				}
+			});
+		}
+	});
+}
+
+async function compute(
+	{tensors = {}, weights = {}, cache, rows, outputs, sequences = 1, slots, record}: Case,
+	kind: DeviceKind,
+): Promise<Float64Array> {
+	const device = Device.acquire(kind);
+	const store = new WeightStore(device, 'test');
+	const held: {dispose(): void}[] = [];
+	const keep = <T extends {dispose(): void}>(object: T): T => {
+		held.push(object);
+		return object;
+	};
+	try {
+		const named = Object.entries(weights).map(([name, source]) => [name, toWeight(name, source)] as const);
+		await store.load(named.map(([, weight]) => weight));
+		const inputs = Object.entries(tensors).map(([name, {values, shape}]) => {
+			return [name, keep(Tensor.from(values, shape, {device: kind}))] as const;
+		});
+		const once: Once = {
+			device,
+			weights: store,
+			...(cache && {cache: createCache(device, cache, keep)}),
+			...(rows !== undefined && {rows}),
+			...(outputs !== undefined && {outputs}),
+			sequences,
+			...(slots && {slots}),
+			record: recorder =>
+				record({
+					recorder,
+					tensor: name => new Map(inputs).get(name)!.operand(recorder),
+					weight: name => new Map(named).get(name)!,
+					cache: new CacheLayer(0, cache ? [cache.keyHeads, cache.headDim] : []),
+				}),
+		};
+		const result = keep((await runOnce(once))!);
+		return Float64Array.from(await result.read());
+	} finally {
+		for (const object of held) object.dispose();
+		store.release();
+		await device.release();
+	}
+}
+
+function toWeight(name: string, source: WeightSource): Weight {
+	const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
+	return new Weight(name, shape, async () => source);
+}
+
+function createCache(device: Device, size: Cache, keep: (object: {dispose(): void}) => unknown) {
+	const {keyHeads, headDim: dim, pages} = size;
+	const handle = new Handle(addon().createCache(device.id, {layers: 1, pages, keyHeads, dim}, 'test'), 'cache');
+	keep({dispose: () => handle.release()});
+	return {handle: handle.id, pages};
+}
+
+/** Fails with the worst element, both values and the tolerance. */
+function compare(found: Float64Array, expected: Float64Array, tolerance: Case['tolerance'], backend: string): void {
+	expect(found.length, backend).toBe(expected.length);
+	let worst = {ratio: -1, index: -1};
+	expected.forEach((value, index) => {
+		const error = Math.abs(found[index]! - value);
+		const ratio = error / tolerance(index, value);
+		if (!(ratio <= worst.ratio)) worst = {ratio, index};
+	});
+	const {ratio, index} = worst;
+	const evidence = `${backend}: element ${index} is ${found[index]}, expected ${expected[index]} within ${tolerance(index, expected[index]!)}`;
+	expect(ratio <= 1, evidence).toBe(true);
+}

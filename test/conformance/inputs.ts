@@ -1,0 +1,43 @@
+import type {FloatSource, FloatType} from '../../lib/native/index.js';
+import {bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf, roundToHalf} from '../../lib/weights/half.js';
+import {seededRandom} from '../support/random.js';
+import type {Array64} from './harness.js';
+
+/** Half of the distance from 1 to the next fp32. */
+export const ulp32 = 2 ** -24;
+/** The same for halves. */
+export const ulp16 = 2 ** -11;
+
+/** Standard normal numbers as fp32, or rounded to halves so that a backend that stores halves loses nothing. */
+export function normal(shape: readonly number[], seed: number, {half = false, scale = 1} = {}): Array64 {
+	const random = seededRandom(seed);
+	const count = shape.reduce((a, b) => a * b, 1);
+	const round = half ? roundToHalf : Math.fround;
+	const gauss = () => Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+	return {shape, values: Float64Array.from({length: count}, () => round(gauss() * scale))};
+}
+
+const bytesOf = {
+	F32: (values: Float64Array) => new Uint8Array(Float32Array.from(values).buffer),
+	F16: (values: Float64Array) => new Uint8Array(Uint16Array.from(values, numberToHalf).buffer),
+	BF16: (values: Float64Array) => new Uint8Array(Uint16Array.from(values, numberToBfloat).buffer),
+};
+
+const rounded = {
+	F32: Math.fround,
+	F16: (x: number) => halfToNumber(numberToHalf(x)),
+	BF16: (x: number) => bfloatToNumber(numberToBfloat(x)),
+};
+
+/** A plain weight and the values it really holds. */
+export function floatWeight({shape, values}: Array64, dtype: FloatType): {source: FloatSource; values: Float64Array} {
+	return {
+		source: {format: 'float', dtype, shape, data: bytesOf[dtype](values)},
+		values: values.map(rounded[dtype]),
+	};
+}
+
+/** `0, 1, ... count - 1` */
+export function range(count: number, from = 0): Int32Array {
+	return Int32Array.from({length: count}, (_, i) => from + i);
+}
