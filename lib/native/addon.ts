@@ -1,3 +1,4 @@
+import type {LoaderName} from '../options/index.js';
 import type {WeightSource} from './weight-source.js';
 
 /** A number that stands for a native object; never used twice in one JavaScript environment. */
@@ -98,7 +99,17 @@ export type Addon = {
 	totals(device: NativeHandle): LedgerTotals;
 	buffers(device: NativeHandle): LedgerEntry[];
 
-	loadWeight(device: NativeHandle, source: WeightSource, label: string, owner: string): Promise<NativeHandle>;
+	createLoader(device: NativeHandle, mode: LoaderName, owner: string): NativeHandle;
+	/** `fallback` says why the mode is not the one asked for; empty if it is. */
+	loaderState(loader: NativeHandle): {readonly mode: LoaderName; readonly fallback: string};
+	/** @param loader Reads the pieces of files in `source`; null if all of it is in memory. */
+	loadWeight(
+		device: NativeHandle,
+		loader: NativeHandle | null,
+		source: WeightSource,
+		label: string,
+		owner: string,
+	): Promise<NativeHandle>;
 	createCache(
 		device: NativeHandle,
 		size: {layers: number; pages: number; keyHeads: number; dim: number},

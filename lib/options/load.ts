@@ -4,6 +4,9 @@ import {abortSignal, integer, parseOptions} from './parse.js';
 /** `cuda` is the first CUDA device; `reference` is the slow double-precision oracle. */
 export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
 
+/** See `LoadOptions.loader`. */
+export type LoaderName = 'direct' | 'buffered' | 'mmap';
+
 export type LoadProgress = {
 	readonly phase: string;
 	/** Bytes so far. */
@@ -28,6 +31,13 @@ export type LoadOptions = {
 		  }
 		| undefined;
 
+	/**
+	How weights are read. `direct` bypasses the page cache; `buffered` goes through it and drops the pages afterwards;
+	`mmap` leaves plain weights in the file, shared with other processes that map it.
+	@default 'direct'
+	*/
+	readonly loader?: LoaderName | undefined;
+
 	readonly signal?: AbortSignal | undefined;
 
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -37,6 +47,7 @@ export type ResolvedLoadOptions = {
 	readonly device: DeviceName;
 	readonly threads?: number | undefined;
 	readonly cache: {readonly tokens?: number | undefined; readonly type: 'fp16'};
+	readonly loader: LoaderName;
 	readonly signal?: AbortSignal | undefined;
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 };
@@ -55,6 +66,7 @@ const schema = v.strictObject(
 			),
 			{},
 		),
+		loader: v.optional(v.picklist(['direct', 'buffered', 'mmap'], "'direct', 'buffered' or 'mmap'"), 'direct'),
 		signal: v.optional(abortSignal),
 		onProgress: v.optional(v.custom<(progress: LoadProgress) => void>(f => typeof f === 'function', 'a function')),
 	},

@@ -21,7 +21,7 @@ constexpr std::array kKernels = {
     Kernel{"add", "cpu", nullptr, nullptr, add},
     Kernel{"silu_mul", "cpu", nullptr, nullptr, silu_mul},
     Kernel{"gather_rows", "cpu", nullptr, nullptr, gather_rows},
-    Kernel{"sample", "cpu", nullptr, nullptr, sample},
+    Kernel{"sample", "cpu", nullptr, sample_scratch, sample},
     Kernel{"token_log_prob", "cpu", nullptr, nullptr, token_log_prob},
 };
 
@@ -30,10 +30,10 @@ std::shared_ptr<Weight> load_vector(const FloatSource& source, const Allocator& 
   auto vector = std::make_shared<FloatVector>();
   vector->shape = source.shape;
   const size_t count = size_t(element_count(source.shape));
-  std::vector<std::byte> raw(source.data.length);
-  source.data.read(0, raw.data(), raw.size());
+  const BufferPtr raw =
+      source.data.to_buffer(allocate, Kind::Staging, 1, label + ".staging");
   vector->data = allocate(count * sizeof(float), Kind::Weights, label);
-  widen(raw.data(), source.dtype, 0, int64_t(count), vector->data->as<float>());
+  widen(raw->data(), source.dtype, 0, int64_t(count), vector->data->as<float>());
   return vector;
 }
 
@@ -60,8 +60,7 @@ std::shared_ptr<Weight> CpuBackend::load(const WeightSource& source, const Alloc
   auto matrix = std::make_shared<FloatMatrix>();
   matrix->shape = plain.shape;
   matrix->dtype = plain.dtype;
-  matrix->data = allocate(plain.data.length, Kind::Weights, label);
-  plain.data.read(0, matrix->data->data(), plain.data.length);
+  matrix->data = plain.data.to_buffer(allocate, Kind::Weights, dtype_size(plain.dtype), label);
   return matrix;
 }
 

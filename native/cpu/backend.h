@@ -56,6 +56,7 @@ size_t cache_write_scratch(const Backend&, const Call&);
 void attention(Backend&, const Call&, const Run&);
 size_t attention_scratch_bytes(const Backend&, const Call&);
 void sample(Backend&, const Call&, const Run&);
+size_t sample_scratch(const Backend&, const Call&);
 void token_log_prob(Backend&, const Call&, const Run&);
 
 }  // namespace exl::cpu

@@ -81,12 +81,13 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
   if (has_zeros)
     packed->zeros = allocate(size_t(tiles * groups * kTile), Kind::Weights, label + ".zeros");
   {
-    const GroupScales decoded = decode_scales(source);
+    const GroupScales decoded =
+        decode_scales(source, allocate, Kind::Staging, label + ".staging");
     for (int64_t g = 0; g < groups; g++)
       for (int64_t n = 0; n < source.out; n++) {
         const int64_t to = (n / kTile * groups + g) * kTile + n % kTile;
-        packed->scales->as<uint16_t>()[to] = decoded.scale[size_t(g * source.out + n)];
-        if (has_zeros) packed->zeros->as<uint8_t>()[to] = decoded.zero[size_t(g * source.out + n)];
+        packed->scales->as<uint16_t>()[to] = decoded.scale->as<uint16_t>()[g * source.out + n];
+        if (has_zeros) packed->zeros->as<uint8_t>()[to] = decoded.zero->as<uint8_t>()[g * source.out + n];
       }
   }
 
@@ -99,13 +100,8 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
 
   for (int64_t column = 0; column < source.out; column += width) {
     const int64_t columns = std::min(width, source.out - column);
-    if (columns == source.out) {
-      source.words.read(0, words, size_t(qrows * columns) * 4);
-    } else {
-      for (int64_t q = 0; q < qrows; q++)
-        source.words.read(uint64_t(q * source.out + column) * 4, words + q * columns,
-                          size_t(columns) * 4);
-    }
+    source.words.read(uint64_t(column) * 4, words, size_t(columns) * 4, size_t(qrows),
+                      uint64_t(source.out) * 4);
     pool.parallel((columns + kTile - 1) / kTile, [&](int64_t tile, int) {
       const int64_t count = std::min<int64_t>(kTile, columns - tile * kTile);
       std::byte* target = packed->codes->data() + (column / kTile + tile) * packed->tile_bytes;

@@ -50,7 +50,7 @@ class ThreadPool;
 
 // Reads the codes in strips of columns, so that staging stays below `kStagingBytes` whatever the
 // matrix.
-inline constexpr int64_t kStagingBytes = int64_t(16) << 20;
+inline constexpr int64_t kStagingBytes = int64_t(32) << 20;
 std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& allocate,
                                    const std::string& label, ThreadPool& pool);
 

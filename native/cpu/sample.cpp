@@ -14,13 +14,18 @@ int64_t vocabulary_of(const Call& call) {
 
 }  // namespace
 
+size_t sample_scratch(const Backend&, const Call& call) {
+  return size_t(call.in(0).rows()) * Sampler::scratch_bytes(vocabulary_of(call));
+}
+
 void sample(Backend& backend, const Call& call, const Run& run) {
   auto& cpu = static_cast<CpuBackend&>(backend);
   const Tensor& logits = call.in(0);
   const int64_t vocabulary = vocabulary_of(call);
   cpu.pool.parallel(int64_t(run.samplers.size()), [&](int64_t i, int) {
     call.out().as<int32_t>()[i] =
-        run.samplers[size_t(i)]->draw(logits.as<float>() + i * logits.columns(), vocabulary);
+        run.samplers[size_t(i)]->draw(logits.as<float>() + i * logits.columns(), vocabulary,
+                                      run.scratch + size_t(i) * Sampler::scratch_bytes(vocabulary));
   });
 }
 

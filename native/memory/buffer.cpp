@@ -1,6 +1,7 @@
 #include "memory/buffer.h"
 
 #include "core/error.h"
+#include "memory/file.h"
 #include "memory/pages.h"
 
 namespace exl {
@@ -23,8 +24,21 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::str
   id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
 }
 
+Buffer::Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
+               std::string label, std::string owner)
+    : ledger_(std::move(ledger)),
+      data_(static_cast<std::byte*>(mapping) + before),
+      bytes_(bytes),
+      mapped_before_(before),
+      is_mapping_(true) {
+  id_ = ledger_->enter(Kind::Weights, std::move(label), std::move(owner), bytes_, 0);
+}
+
 Buffer::~Buffer() {
-  if (data_) unmap_pages(data_, reserved_);
+  if (is_mapping_)
+    File::unmap(data_ - mapped_before_, bytes_ + mapped_before_);
+  else if (data_)
+    unmap_pages(data_, reserved_);
   ledger_->strike(id_);
 }
 

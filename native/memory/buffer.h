@@ -16,6 +16,10 @@ class Buffer {
   // Zeroed, page-aligned. Throws OutOfMemory.
   Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
          std::string owner);
+  // A mapping of a file that starts `before` bytes ahead of the buffer. The pages belong to the file: nothing is
+  // reserved for them.
+  Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
+         std::string label, std::string owner);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -33,6 +37,8 @@ class Buffer {
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
   size_t reserved_ = 0;
+  size_t mapped_before_ = 0;
+  bool is_mapping_ = false;
   uint64_t id_ = 0;
 };
 

@@ -1,40 +1,44 @@
-// Reading weights: a file opened once, read at offsets, from any thread.
+// A file opened for reading at offsets, from any thread. All differences between systems are here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 
 namespace exl {
 
 class File {
  public:
+  // `direct` asks for reads that bypass the page cache; `is_direct` tells whether the system agreed.
   // Throws ModelNotFound.
-  explicit File(const std::string& path);
+  File(const std::string& path, bool direct);
   ~File();
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
+  File(File&& other) noexcept;
+  File& operator=(File&&) = delete;
 
-  // Fills all of `bytes`. Throws FormatInvalid if the file ends before.
-  void read(uint64_t offset, void* target, size_t bytes) const;
+  bool is_direct() const { return direct_; }
+  uint64_t size() const { return size_; }
+
+  // As many bytes as there are, up to `bytes`; short only at the end of the file. A negative result
+  // is a system error number. Direct reads need offset, address and size in multiples of kAlignment.
+  int64_t read(uint64_t offset, void* target, size_t bytes) const;
+  static constexpr size_t kAlignment = 4096;
+
+  // Tells the system that the pages of this file will not be needed again.
+  void drop_pages() const;
+
+  // Maps [offset, offset + bytes), read only; null if the system refuses.
+  void* map(uint64_t offset, size_t bytes) const;
+  static void unmap(void* address, size_t bytes);
+  // What offsets of mappings are multiples of.
+  static size_t map_alignment();
 
  private:
-  std::string path_;
   intptr_t handle_;
+  bool direct_;
+  uint64_t size_ = 0;
 };
 
-// A run of bytes: a piece of a file, or memory that `keep` keeps alive.
-struct ByteSource {
-  std::string path;
-  uint64_t offset = 0;
-  uint64_t length = 0;
-  std::shared_ptr<const std::byte> memory;
-  mutable std::shared_ptr<const File> file;  // opened by the first read
-
-  // Copies [at, at + bytes) of this run to `target`; throws FormatInvalid beyond its end.
-  void read(uint64_t at, void* target, size_t bytes) const;
-};
+std::string system_error(int64_t number);
 
 }  // namespace exl

@@ -58,6 +58,8 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<release>(exports, "release");
   add<totals>(exports, "totals");
   add<buffers>(exports, "buffers");
+  add<create_loader>(exports, "createLoader");
+  add<loader_state>(exports, "loaderState");
   add<load_weight>(exports, "loadWeight");
   add<create_cache>(exports, "createCache");
   add<create_tensor>(exports, "createTensor");

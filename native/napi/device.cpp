@@ -76,13 +76,34 @@ Napi::Value buffers(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// loadWeight(device, source, label, owner) -> Promise<{weight, shape}>
+// createLoader(device, mode, owner) -> loader
+Napi::Value create_loader(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto device = environment.get<Device>(handle(info, 0));
+  const Allocator allocate{device->ledger, text(info[2], "owner")};
+  return Napi::Number::New(
+      info.Env(),
+      environment.add(std::make_shared<Loader>(load_mode(text(info[1], "mode")), allocate)));
+}
+
+// loaderState(loader) -> {mode, fallback}
+Napi::Value loader_state(const Napi::CallbackInfo& info) {
+  const auto loader = Environment::of(info.Env()).get<Loader>(handle(info, 0));
+  Napi::Object state = Napi::Object::New(info.Env());
+  state.Set("mode", load_mode_name(loader->mode()));
+  state.Set("fallback", loader->fallback());
+  return state;
+}
+
+// loadWeight(device, loader or null, source, label, owner) -> Promise<weight>
 Napi::Value load_weight(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
-  const auto source = std::make_shared<WeightSource>(weight_source(object(info[1], "source")));
-  const std::string label = text(info[2], "label");
-  const Allocator allocate{device->ledger, text(info[3], "owner")};
+  const auto loader = info[1].IsNull() ? nullptr : environment.get<Loader>(handle(info, 1));
+  const auto source =
+      std::make_shared<WeightSource>(weight_source(object(info[2], "source"), loader));
+  const std::string label = text(info[3], "label");
+  const Allocator allocate{device->ledger, text(info[4], "owner")};
   return environment.run(*device, [=, &environment, backend = device->backend] {
     const auto weight = backend->load(*source, allocate, label);
     return Environment::Reply([weight, &environment](Napi::Env env) -> Napi::Value {

@@ -19,6 +19,8 @@ Napi::Value release(const Napi::CallbackInfo& info);
 Napi::Value totals(const Napi::CallbackInfo& info);
 Napi::Value buffers(const Napi::CallbackInfo& info);
 
+Napi::Value create_loader(const Napi::CallbackInfo& info);
+Napi::Value loader_state(const Napi::CallbackInfo& info);
 Napi::Value load_weight(const Napi::CallbackInfo& info);
 Napi::Value create_cache(const Napi::CallbackInfo& info);
 Napi::Value create_tensor(const Napi::CallbackInfo& info);

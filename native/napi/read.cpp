@@ -16,7 +16,9 @@ Dtype dtype(const std::string& name) {
   throw Error(Code::FormatUnsupported, "weights of type " + name + " are not supported");
 }
 
-ByteSource bytes(const Napi::Object& parent, const char* name) {
+using LoaderPtr = std::shared_ptr<Loader>;
+
+ByteSource bytes(const Napi::Object& parent, const char* name, const LoaderPtr& loader) {
   const Napi::Value value = field(parent, name);
   ByteSource source;
   if (value.IsTypedArray()) {
@@ -28,15 +30,17 @@ ByteSource bytes(const Napi::Object& parent, const char* name) {
     source.memory = std::shared_ptr<const std::byte>(copy, copy.get());
     return source;
   }
+  if (!loader) fail(name, "a typed array");
   const Napi::Object region = object(value, name);
+  source.loader = loader;
   source.path = text(region, "file");
   source.offset = uint64_t(integer(region, "offset"));
   source.length = uint64_t(integer(region, "length"));
   return source;
 }
 
-FloatSource float_source(const Napi::Object& from) {
-  FloatSource source{dtype(text(from, "dtype")), shape(from, "shape"), bytes(from, "data")};
+FloatSource float_source(const Napi::Object& from, const LoaderPtr& loader) {
+  FloatSource source{dtype(text(from, "dtype")), shape(from, "shape"), bytes(from, "data", loader)};
   int64_t count = 1;
   for (const int64_t d : source.shape) {
     if (d < 1 || d > (int64_t(1) << 40) / count)
@@ -52,7 +56,7 @@ FloatSource float_source(const Napi::Object& from) {
   return source;
 }
 
-QuantSource quant_source(const Napi::Object& from) {
+QuantSource quant_source(const Napi::Object& from, const LoaderPtr& loader) {
   QuantSource source;
   source.in = integer(from, "inFeatures");
   source.out = integer(from, "outFeatures");
@@ -61,13 +65,13 @@ QuantSource quant_source(const Napi::Object& from) {
     source.groups.push_back({groups[i], groups[i + 1]});
   source.permutation = numbers<int32_t>(from, "permutation");
   source.stored_rows = numbers<int32_t>(from, "storedRows");
-  source.words = bytes(from, "words");
+  source.words = bytes(from, "words", loader);
   const Napi::Object scales = object(field(from, "scales"), "scales");
   if (text(scales, "kind") == "exl2")
-    source.scales = Exl2Scales{bytes(scales, "codes"), numbers<uint16_t>(scales, "max")};
+    source.scales = Exl2Scales{bytes(scales, "codes", loader), numbers<uint16_t>(scales, "max")};
   else
-    source.scales = GptqScales{dtype(text(scales, "dtype")), bytes(scales, "data"),
-                               bytes(scales, "zeros"), int(integer(scales, "zeroOffset"))};
+    source.scales = GptqScales{dtype(text(scales, "dtype")), bytes(scales, "data", loader),
+                               bytes(scales, "zeros", loader), int(integer(scales, "zeroOffset"))};
   source.validate();
   return source;
 }
@@ -124,9 +128,9 @@ Shape shape(const Napi::Object& object, const char* name) {
   return result;
 }
 
-WeightSource weight_source(const Napi::Object& from) {
-  if (text(from, "format") == "float") return float_source(from);
-  return quant_source(from);
+WeightSource weight_source(const Napi::Object& from, LoaderPtr loader) {
+  if (text(from, "format") == "float") return float_source(from, loader);
+  return quant_source(from, loader);
 }
 
 }  // namespace exl

@@ -39,6 +39,7 @@ std::vector<T> numbers(const Napi::Object& object, const char* name) {
   return result;
 }
 
-WeightSource weight_source(const Napi::Object& object);
+// Pieces of files are read by `loader`, which may be null if there are none.
+WeightSource weight_source(const Napi::Object& object, std::shared_ptr<Loader> loader);
 
 }  // namespace exl

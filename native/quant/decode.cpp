@@ -34,57 +34,51 @@ void decode_row(const CodePlace& place, const uint32_t* words, int64_t stride, i
 
 namespace {
 
-std::vector<uint32_t> read_words(const ByteSource& source) {
-  std::vector<uint32_t> words(source.length / 4);
-  source.read(0, words.data(), words.size() * 4);
-  return words;
+int nibble(const BufferPtr& words, int64_t index) {
+  return int(words->as<uint32_t>()[index / 8] >> (index % 8 * 4) & 15);
 }
 
-int nibble(const std::vector<uint32_t>& words, int64_t index) {
-  return int(words[size_t(index / 8)] >> (index % 8 * 4) & 15);
-}
-
-void decode(const QuantSource& source, const Exl2Scales& from, GroupScales& to) {
-  const std::vector<uint32_t> codes = read_words(from.codes);
+void decode(const QuantSource& source, const Exl2Scales& from, const Allocator& allocate,
+            uint16_t* scale, uint8_t* zero) {
+  const BufferPtr codes = from.codes.to_buffer(allocate, Kind::Staging, 4, "scales.staging");
   for (size_t g = 0; g < source.groups.size(); g++) {
     // The division is exact but for subnormals, which the quantiser rounded the same way.
     const float max = round_to_half(half_to_float(from.max[g]) * (1.0f / 256));
-    const uint8_t zero = uint8_t(1 << (source.groups[g].bits - 1));
     for (int64_t n = 0; n < source.out; n++) {
       const int64_t at = int64_t(g) * source.out + n;
       const int s = nibble(codes, at) + 1;
-      to.scale[size_t(at)] = float_to_half(float(s * s) * max);
-      to.zero[size_t(at)] = zero;
+      scale[at] = float_to_half(float(s * s) * max);
+      zero[at] = uint8_t(1 << (source.groups[g].bits - 1));
     }
   }
 }
 
-void decode(const QuantSource& source, const GptqScales& from, GroupScales& to) {
-  const std::vector<uint32_t> zeros = read_words(from.zeros);
-  std::vector<std::byte> raw(from.data.length);
-  from.data.read(0, raw.data(), raw.size());
-  for (size_t i = 0; i < source.groups.size() * size_t(source.out); i++) {
+void decode(const QuantSource& source, const GptqScales& from, const Allocator& allocate,
+            uint16_t* scale, uint8_t* zero) {
+  const BufferPtr zeros = from.zeros.to_buffer(allocate, Kind::Staging, 4, "zeros.staging");
+  const BufferPtr raw = from.data.to_buffer(allocate, Kind::Staging, 4, "scales.staging");
+  for (int64_t i = 0; i < int64_t(source.groups.size()) * source.out; i++) {
     switch (from.dtype) {
-      case Dtype::F16:
-        to.scale[i] = reinterpret_cast<const uint16_t*>(raw.data())[i];
-        break;
-      case Dtype::BF16:
-        to.scale[i] =
-            float_to_half(bfloat_to_float(reinterpret_cast<const uint16_t*>(raw.data())[i]));
-        break;
-      default:
-        to.scale[i] = float_to_half(reinterpret_cast<const float*>(raw.data())[i]);
+      case Dtype::F16: scale[i] = raw->as<uint16_t>()[i]; break;
+      case Dtype::BF16: scale[i] = float_to_half(bfloat_to_float(raw->as<uint16_t>()[i])); break;
+      default: scale[i] = float_to_half(raw->as<float>()[i]);
     }
-    to.zero[i] = uint8_t(nibble(zeros, int64_t(i)) + from.zero_offset);
+    zero[i] = uint8_t(nibble(zeros, i) + from.zero_offset);
   }
 }
 
 }  // namespace
 
-GroupScales decode_scales(const QuantSource& source) {
+GroupScales decode_scales(const QuantSource& source, const Allocator& allocate, Kind kind,
+                          const std::string& label) {
   const size_t count = source.groups.size() * size_t(source.out);
-  GroupScales result{std::vector<uint16_t>(count), std::vector<uint8_t>(count)};
-  std::visit([&](const auto& from) { decode(source, from, result); }, source.scales);
+  const GroupScales result{allocate(count * 2, kind, label + ".scales"),
+                           allocate(count, kind, label + ".zeros")};
+  std::visit(
+      [&](const auto& from) {
+        decode(source, from, allocate, result.scale->as<uint16_t>(), result.zero->as<uint8_t>());
+      },
+      source.scales);
   return result;
 }
 

@@ -28,10 +28,10 @@ void decode_row(const CodePlace& place, const uint32_t* words, int64_t stride, i
 // Scales as bits of halves and zero points, both [groups, out], exactly as EXL2 and GPTQ define
 // them.
 struct GroupScales {
-  std::vector<uint16_t> scale;
-  std::vector<uint8_t> zero;
+  BufferPtr scale, zero;
 };
-GroupScales decode_scales(const QuantSource& source);
+GroupScales decode_scales(const QuantSource& source, const Allocator& allocate, Kind kind,
+                          const std::string& label);
 
 // The value every backend approximates: fp16((code - zero) * scale).
 float dequantise(int code, int zero, uint16_t scale);

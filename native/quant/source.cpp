@@ -1,6 +1,7 @@
 #include "quant/source.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "core/float16.h"
 
@@ -31,6 +32,30 @@ void require_permutation(const std::vector<int32_t>& order, int64_t in, const ch
 }
 
 }  // namespace
+
+void ByteSource::read(uint64_t at, void* target, size_t bytes, size_t rows, uint64_t stride) const {
+  if (!bytes || !rows) return;
+  const uint64_t span = (rows - 1) * stride + bytes;
+  require(at <= length && span <= length - at,
+          "a read of " + std::to_string(span) + " bytes at " + std::to_string(at) +
+              " leaves a tensor of " + std::to_string(length) + " bytes");
+  if (!memory) {
+    loader->read(path, offset + at, target, bytes, rows, stride);
+    return;
+  }
+  for (size_t row = 0; row < rows; row++)
+    std::memcpy(static_cast<std::byte*>(target) + row * bytes, memory.get() + at + row * stride,
+                bytes);
+}
+
+BufferPtr ByteSource::to_buffer(const Allocator& allocate, Kind kind, size_t alignment,
+                                const std::string& label) const {
+  if (!memory && kind == Kind::Weights)
+    if (BufferPtr mapped = loader->map(path, offset, length, alignment, label)) return mapped;
+  BufferPtr buffer = allocate(length, kind, label);
+  read(0, buffer->data(), length);
+  return buffer;
+}
 
 int64_t QuantSource::qrows() const {
   int64_t bits = 0;

@@ -7,9 +7,25 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "memory/file.h"
+#include "memory/loader.h"
 
 namespace exl {
+
+// A run of bytes: a piece of a file, or memory that `memory` keeps alive.
+struct ByteSource {
+  std::string path;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  std::shared_ptr<const std::byte> memory;
+  std::shared_ptr<Loader> loader;  // of a file
+
+  // Copies `rows` runs of `bytes`, `stride` apart from `at` on; throws FormatInvalid beyond its end.
+  void read(uint64_t at, void* target, size_t bytes, size_t rows = 1, uint64_t stride = 0) const;
+
+  // All of it on the ledger: a copy, or the file itself if the loader maps it.
+  BufferPtr to_buffer(const Allocator& allocate, Kind kind, size_t alignment,
+                      const std::string& label) const;
+};
 
 // Row-major; a linear weight is [out, in].
 struct FloatSource {

@@ -19,7 +19,7 @@ constexpr std::array kKernels = {
     Kernel{"add", "reference", nullptr, nullptr, add},
     Kernel{"silu_mul", "reference", nullptr, nullptr, silu_mul},
     Kernel{"gather_rows", "reference", nullptr, nullptr, gather_rows},
-    Kernel{"sample", "reference", nullptr, nullptr, sample},
+    Kernel{"sample", "reference", nullptr, sample_scratch, sample},
     Kernel{"token_log_prob", "reference", nullptr, nullptr, token_log_prob},
 };
 
@@ -28,8 +28,7 @@ std::shared_ptr<Weight> load_float(const FloatSource& source, const Allocator& a
   auto weight = std::make_shared<PlainWeight>();
   weight->shape = source.shape;
   weight->dtype = source.dtype;
-  weight->data = allocate(source.data.length, Kind::Weights, label);
-  source.data.read(0, weight->data->data(), source.data.length);
+  weight->data = source.data.to_buffer(allocate, Kind::Weights, dtype_size(source.dtype), label);
   return weight;
 }
 
@@ -46,13 +45,10 @@ std::shared_ptr<Weight> load_quant(const QuantSource& source, const Allocator& a
       const int64_t feature = source.permutation.empty() ? p : source.permutation[size_t(p)];
       weight->rows.push_back({place.qrow, place.shift, place.bits, int64_t(g), feature});
     }
-  weight->words = allocate(source.words.length, Kind::Weights, label);
-  source.words.read(0, weight->words->data(), source.words.length);
-  const GroupScales decoded = decode_scales(source);
-  weight->scales = allocate(decoded.scale.size() * 2, Kind::Weights, label + ".scales");
-  weight->zeros = allocate(decoded.zero.size(), Kind::Weights, label + ".zeros");
-  std::copy(decoded.scale.begin(), decoded.scale.end(), weight->scales->as<uint16_t>());
-  std::copy(decoded.zero.begin(), decoded.zero.end(), weight->zeros->as<uint8_t>());
+  weight->words = source.words.to_buffer(allocate, Kind::Weights, sizeof(uint32_t), label);
+  const GroupScales decoded = decode_scales(source, allocate, Kind::Weights, label);
+  weight->scales = decoded.scale;
+  weight->zeros = decoded.zero;
   return weight;
 }
 

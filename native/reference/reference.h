@@ -46,6 +46,7 @@ void add(Backend&, const Call&, const Run&);
 void silu_mul(Backend&, const Call&, const Run&);
 void gather_rows(Backend&, const Call&, const Run&);
 void sample(Backend&, const Call&, const Run&);
+size_t sample_scratch(const Backend&, const Call&);
 void token_log_prob(Backend&, const Call&, const Run&);
 
 }  // namespace exl::reference

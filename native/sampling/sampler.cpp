@@ -16,6 +16,11 @@ double uniform(uint64_t seed, uint64_t counter) {
   return double(z >> 11) * 0x1p-53;
 }
 
+struct Candidate {
+  float value;
+  int32_t id;
+};
+
 }  // namespace
 
 void Sampler::feed(const std::vector<int32_t>& tokens) {
@@ -29,69 +34,70 @@ void Sampler::feed(const std::vector<int32_t>& tokens) {
   }
 }
 
-void Sampler::penalise(int64_t vocabulary) {
+void Sampler::penalise(float* logits, int64_t vocabulary) {
   const float penalty = settings_.repetition_penalty;
   for (const int32_t token : seen_) {
     if (token >= vocabulary) continue;
-    float& logit = logits_[size_t(token)];
+    float& logit = logits[token];
     logit = logit > 0 ? logit / penalty : logit * penalty;
   }
 }
 
-int32_t Sampler::draw(const float* logits, int64_t vocabulary) {
-  logits_.assign(logits, logits + vocabulary);
-  penalise(vocabulary);
-  const int32_t id = pick(vocabulary);
+size_t Sampler::scratch_bytes(int64_t vocabulary) {
+  return (size_t(vocabulary) * sizeof(Candidate) + 63) / 64 * 64;
+}
+
+int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
+  penalise(logits, vocabulary);
+  const int32_t id = pick(logits, vocabulary, scratch);
   feed({id});
   return id;
 }
 
-int32_t Sampler::pick(int64_t vocabulary) {
-  const auto largest = std::max_element(logits_.begin(), logits_.end());
-  if (settings_.temperature == 0 || settings_.top_k == 1) return int32_t(largest - logits_.begin());
+int32_t Sampler::pick(const float* logits, int64_t vocabulary, std::byte* scratch) {
+  const float* largest = std::max_element(logits, logits + vocabulary);
+  if (settings_.temperature == 0 || settings_.top_k == 1) return int32_t(largest - logits);
 
   // Ties are broken by id so that the order is the same everywhere.
   const auto before = [](const Candidate& a, const Candidate& b) {
     return a.value > b.value || (a.value == b.value && a.id < b.id);
   };
-  candidates_.resize(size_t(vocabulary));
-  const float most = *largest;
+  auto* candidates = reinterpret_cast<Candidate*>(scratch);
   for (int64_t i = 0; i < vocabulary; i++)
-    candidates_[size_t(i)] = {(logits_[size_t(i)] - most) / settings_.temperature, int32_t(i)};
-  size_t count = candidates_.size();
-  if (settings_.top_k > 0) count = std::min(count, size_t(settings_.top_k));
-  if (count < candidates_.size())
-    std::nth_element(candidates_.begin(), candidates_.begin() + long(count) - 1, candidates_.end(),
-                     before);
-  std::sort(candidates_.begin(), candidates_.begin() + long(count), before);
+    candidates[i] = {(logits[i] - *largest) / settings_.temperature, int32_t(i)};
+  int64_t count = vocabulary;
+  if (settings_.top_k > 0) count = std::min<int64_t>(count, settings_.top_k);
+  if (count < vocabulary)
+    std::nth_element(candidates, candidates + count - 1, candidates + vocabulary, before);
+  std::sort(candidates, candidates + count, before);
 
   double sum = 0;
-  for (size_t i = 0; i < count; i++) {
-    candidates_[i].value = std::exp(candidates_[i].value);
-    sum += double(candidates_[i].value);
+  for (int64_t i = 0; i < count; i++) {
+    candidates[i].value = std::exp(candidates[i].value);
+    sum += double(candidates[i].value);
   }
   // The shortest prefix whose mass reaches top_p.
   if (settings_.top_p < 1) {
     const double wanted = sum * double(settings_.top_p);
     double mass = 0;
-    size_t kept = 0;
-    while (kept < count && (kept == 0 || mass < wanted)) mass += double(candidates_[kept++].value);
+    int64_t kept = 0;
+    while (kept < count && (kept == 0 || mass < wanted)) mass += double(candidates[kept++].value);
     count = kept;
     sum = mass;
   }
   // Relative to the largest, which is exp(0) = 1.
   if (settings_.min_p > 0) {
-    while (count > 1 && candidates_[count - 1].value < settings_.min_p)
-      sum -= double(candidates_[--count].value);
+    while (count > 1 && candidates[count - 1].value < settings_.min_p)
+      sum -= double(candidates[--count].value);
   }
 
   const double target = uniform(settings_.seed, draws_++) * sum;
   double mass = 0;
-  for (size_t i = 0; i < count; i++) {
-    mass += double(candidates_[i].value);
-    if (mass > target) return candidates_[i].id;
+  for (int64_t i = 0; i < count; i++) {
+    mass += double(candidates[i].value);
+    if (mass > target) return candidates[i].id;
   }
-  return candidates_[count - 1].id;
+  return candidates[count - 1].id;
 }
 
 }  // namespace exl

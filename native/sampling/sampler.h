@@ -3,6 +3,7 @@
 // arXiv:2407.01082.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -26,23 +27,17 @@ class Sampler {
   // Tokens the penalties see.
   void feed(const std::vector<int32_t>& tokens);
 
-  // Picks an id below `vocabulary` and feeds it.
-  int32_t draw(const float* logits, int64_t vocabulary);
+  // Picks an id below `vocabulary` and feeds it. Changes the logits; `scratch` has scratch_bytes().
+  int32_t draw(float* logits, int64_t vocabulary, std::byte* scratch);
+  static size_t scratch_bytes(int64_t vocabulary);
 
  private:
-  struct Candidate {
-    float value;
-    int32_t id;
-  };
-
-  int32_t pick(int64_t vocabulary);
-  void penalise(int64_t vocabulary);
+  int32_t pick(const float* logits, int64_t vocabulary, std::byte* scratch);
+  void penalise(float* logits, int64_t vocabulary);
 
   SamplerSettings settings_;
   std::vector<int32_t> seen_;  // distinct tokens so far, in no order
   std::vector<bool> is_seen_;
-  std::vector<float> logits_;
-  std::vector<Candidate> candidates_;
   uint64_t draws_ = 0;
 };
 
