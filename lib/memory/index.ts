@@ -1,4 +1,13 @@
 export {Device, type DeviceKind} from './device.js';
 export {Handle} from './handle.js';
-export {type DeviceMemory, type LiveBuffer, liveBuffers, type MemorySnapshot, snapshot} from './snapshot.js';
+export {logMemory} from './log.js';
+export {type Disposable, type Resource, track} from './resource.js';
+export {
+	type DeviceMemory,
+	type LiveBuffer,
+	liveBuffers,
+	type MemorySnapshot,
+	ownedBytes,
+	snapshot,
+} from './snapshot.js';
 export {table} from './table.js';

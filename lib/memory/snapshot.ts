@@ -1,5 +1,6 @@
 import {addon, type LedgerEntry, type LedgerTotals} from '../native/index.js';
 import {Device} from './device.js';
+import {stackOf} from './resource.js';
 
 export type DeviceMemory = LedgerTotals;
 
@@ -12,7 +13,11 @@ export type MemorySnapshot = {
 	};
 };
 
-export type LiveBuffer = LedgerEntry & {readonly device: string};
+export type LiveBuffer = LedgerEntry & {
+	readonly device: string;
+	/** Where its owner was created, with `memory.trackStacks(true)`. */
+	readonly stack?: string;
+};
 
 const nothing: LedgerTotals = {
 	allocated: 0,
@@ -34,6 +39,25 @@ export function liveBuffers(): LiveBuffer[] {
 	return Device.all().flatMap(({kind, id}) =>
 		addon()
 			.buffers(id)
-			.map(entry => ({...entry, device: kind})),
+			.map(entry => {
+				const stack = stackOf(entry.owner.split(' > ')[0]!);
+				return {...entry, device: kind, ...(stack !== undefined && {stack})};
+			}),
 	);
+}
+
+/** Bytes on the ledger that belong to `owner`, whatever part of it. */
+export function ownedBytes(owner: string): number {
+	const mine = liveBuffers().filter(buffer => buffer.owner === owner || buffer.owner.startsWith(`${owner} > `));
+	return mine.reduce((sum, buffer) => sum + buffer.bytes, 0);
+}
+
+/**
+Gives memory that nothing uses back to the system; returns the bytes by which the process shrank. Buffers go back when
+they are freed, so this is what the heap of the C library was keeping.
+*/
+export function trim(): number {
+	const before = process.memoryUsage.rss();
+	addon().trim();
+	return Math.max(0, before - process.memoryUsage.rss());
 }

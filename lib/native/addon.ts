@@ -96,6 +96,8 @@ export type Addon = {
 	drain(device: NativeHandle): Promise<void>;
 	/** Forgets a handle; the object goes when nothing in flight uses it. */
 	release(handle: NativeHandle): boolean;
+	/** Asks the C library to give free heap memory back. */
+	trim(): void;
 	totals(device: NativeHandle): LedgerTotals;
 	buffers(device: NativeHandle): LedgerEntry[];
 

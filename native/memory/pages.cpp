@@ -8,6 +8,10 @@
 #include <unistd.h>
 #endif
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace exl {
 
 #ifdef _WIN32
@@ -44,5 +48,11 @@ void* map_pages(size_t bytes) {
 void unmap_pages(void* address, size_t bytes) { munmap(address, bytes); }
 
 #endif
+
+void trim_heap() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 }  // namespace exl

@@ -11,4 +11,7 @@ size_t page_size();
 void* map_pages(size_t bytes);
 void unmap_pages(void* address, size_t bytes);
 
+// Asks the C library to give free heap memory back.
+void trim_heap();
+
 }  // namespace exl

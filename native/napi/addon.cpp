@@ -56,6 +56,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<close_device>(exports, "closeDevice");
   add<drain>(exports, "drain");
   add<release>(exports, "release");
+  add<trim>(exports, "trim");
   add<totals>(exports, "totals");
   add<buffers>(exports, "buffers");
   add<create_loader>(exports, "createLoader");

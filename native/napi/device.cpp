@@ -1,5 +1,6 @@
 // Devices, their ledgers, and what lives on them.
 #include "cpu/backend.h"
+#include "memory/pages.h"
 #include "napi/functions.h"
 #include "napi/read.h"
 #include "reference/reference.h"
@@ -20,14 +21,12 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
     device->backend = reference::make_backend();
   else
     throw Error(Code::DeviceUnavailable, "there is no device of kind " + device->kind);
-  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add(device));
+  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add_device(device));
 }
 
 // Joins the engine thread: the caller has waited for everything in flight.
 Napi::Value close_device(const Napi::CallbackInfo& info) {
-  Environment& environment = Environment::of(info.Env());
-  environment.get<Device>(handle(info, 0))->engine.stop();
-  environment.release(handle(info, 0));
+  Environment::of(info.Env()).close_device(handle(info, 0));
   return info.Env().Undefined();
 }
 
@@ -41,6 +40,11 @@ Napi::Value drain(const Napi::CallbackInfo& info) {
 
 Napi::Value release(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::of(info.Env()).release(handle(info, 0)));
+}
+
+Napi::Value trim(const Napi::CallbackInfo& info) {
+  trim_heap();
+  return info.Env().Undefined();
 }
 
 Napi::Value totals(const Napi::CallbackInfo& info) {

@@ -35,7 +35,32 @@ const Environment::Object& Environment::find(uint32_t handle, const void* type) 
   return found->second;
 }
 
-bool Environment::release(uint32_t handle) { return handles_.erase(handle) != 0; }
+bool Environment::release(uint32_t handle) {
+  const bool known = handles_.erase(handle) != 0;
+  account();
+  return known;
+}
+
+uint32_t Environment::add_device(std::shared_ptr<Device> device) {
+  devices_.push_back(device);
+  return add(std::move(device));
+}
+
+void Environment::close_device(uint32_t handle) {
+  const std::shared_ptr<Device> device = get<Device>(handle);
+  device->engine.stop();
+  std::erase(devices_, device);
+  release(handle);
+}
+
+void Environment::account() {
+  int64_t bytes = 0;
+  for (const auto& device : devices_) bytes += int64_t(device->ledger->totals().allocated);
+  if (bytes == accounted_) return;
+  int64_t total;
+  napi_adjust_external_memory(env_, bytes - accounted_, &total);
+  accounted_ = bytes;
+}
 
 Napi::Value Environment::make_error(const Error& error) const {
   const Napi::Env env(env_);
@@ -85,6 +110,7 @@ void Environment::settle() {
   }
   const Napi::Env env(env_);
   const Napi::HandleScope scope(env);
+  account();
   pending_ -= int64_t(done.size());
   if (pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
   for (Completion& completion : done) {
@@ -101,9 +127,9 @@ void Environment::settle() {
 
 void Environment::shut_down() {
   // First every engine, then what they worked on.
-  for (auto& [handle, object] : handles_)
-    if (object.type == type_of<Device>()) static_cast<Device*>(object.object.get())->engine.stop();
+  for (const auto& device : devices_) device->engine.stop();
   handles_.clear();
+  devices_.clear();
 }
 
 }  // namespace exl

@@ -48,6 +48,10 @@ class Environment {
   std::shared_ptr<T> get(uint32_t handle) const;
   bool release(uint32_t handle);
 
+  uint32_t add_device(std::shared_ptr<Device> device);
+  // Stops the engine and forgets the device.
+  void close_device(uint32_t handle);
+
   // Builds the value a promise resolves to, on the JavaScript thread.
   using Reply = std::function<Napi::Value(Napi::Env)>;
   // Runs `work` on the engine thread of a device and settles the returned promise with its reply or
@@ -73,6 +77,8 @@ class Environment {
     return &tag;
   }
   const Object& find(uint32_t handle, const void* type) const;
+  // Tells V8 how much the objects of this environment hold outside its heap, so that it collects in time.
+  void account();
   void complete(Completion completion);
   void settle();
   void shut_down();
@@ -81,8 +87,10 @@ class Environment {
   Napi::FunctionReference error_constructor_;
   napi_threadsafe_function wake_ = nullptr;
   std::unordered_map<uint32_t, Object> handles_;
+  std::vector<std::shared_ptr<Device>> devices_;
   uint32_t next_handle_ = 1;
   int64_t pending_ = 0;
+  int64_t accounted_ = 0;
 
   std::mutex mutex_;
   std::vector<Completion> completions_;

@@ -16,6 +16,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info);
 Napi::Value close_device(const Napi::CallbackInfo& info);
 Napi::Value drain(const Napi::CallbackInfo& info);
 Napi::Value release(const Napi::CallbackInfo& info);
+Napi::Value trim(const Napi::CallbackInfo& info);
 Napi::Value totals(const Napi::CallbackInfo& info);
 Napi::Value buffers(const Napi::CallbackInfo& info);
 

@@ -1,0 +1,9 @@
+/** Whether `EXL_LOG` (a list of topics separated by commas) asks for a topic. */
+export function logs(topic: string): boolean {
+	return (process.env.EXL_LOG ?? '').split(',').includes(topic);
+}
+
+/** One line on stderr for `EXL_LOG=memory`. */
+export function logMemory(message: string): void {
+	if (logs('memory')) process.stderr.write(`node-exllama memory: ${message}\n`);
+}
