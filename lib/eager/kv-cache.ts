@@ -1,6 +1,6 @@
 import {pageTokens} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
-import {type Device, type DeviceKind, Handle} from '../memory/index.js';
+import {type Device, type DeviceKind, Handle, Holding} from '../memory/index.js';
 import {addon, type Slots} from '../native/index.js';
 import {cacheWrite} from '../ops/index.js';
 import {CacheLayer} from '../program/index.js';
@@ -25,6 +25,7 @@ export class KvCache {
 	readonly capacity: number;
 	readonly #device: Device;
 	readonly #handle: Handle;
+	readonly #holding: Holding;
 	#length = 0;
 
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`. */
@@ -38,6 +39,7 @@ export class KvCache {
 		try {
 			const size = {layers: 1, pages, keyHeads, dim: headDim};
 			this.#handle = new Handle(addon().createCache(this.#device.id, size, name), name);
+			this.#holding = new Holding(this, 'KvCache', name, this.#device, [this.#handle]);
 		} catch (error) {
 			void this.#device.release();
 			throw error;
@@ -87,9 +89,7 @@ export class KvCache {
 
 	/** Gives the memory back. May be called again. */
 	dispose(): void {
-		if (this.#handle.released) return;
-		this.#handle.release();
-		void this.#device.release();
+		void this.#holding.release();
 	}
 
 	[Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import {ExlError} from '../errors/index.js';
-import type {Device, DeviceKind} from '../memory/index.js';
+import {type Device, type DeviceKind, Holding} from '../memory/index.js';
 import type {WeightSource} from '../native/index.js';
 import {Weight, WeightStore} from '../program/index.js';
 import {linearShape, linearSource, locateModel, openWeights, readModelConfig} from '../weights/index.js';
@@ -15,9 +15,9 @@ export class QuantMatrix {
 	readonly #device: Device;
 	readonly #store: WeightStore;
 	readonly #weight: Weight;
-	#disposed = false;
+	readonly #holding: Holding;
 
-	private constructor(device: Device, store: WeightStore, weight: Weight, source: WeightSource) {
+	private constructor(device: Device, store: WeightStore, weight: Weight, source: WeightSource, name: string) {
 		const [out, inputs] = weight.shape as readonly [number, number];
 		this.inFeatures = inputs;
 		this.outFeatures = out;
@@ -25,6 +25,7 @@ export class QuantMatrix {
 		this.#device = device;
 		this.#store = store;
 		this.#weight = weight;
+		this.#holding = new Holding(this, 'QuantMatrix', name, device, [store]);
 	}
 
 	/**
@@ -48,14 +49,15 @@ export class QuantMatrix {
 		const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
 		const weight = new Weight(name, shape, async () => source);
 		const device = openDevice(kind);
-		const store = new WeightStore(device, `matrix#${++matrices}`);
+		const owner = `matrix#${++matrices}`;
+		const store = new WeightStore(device, owner);
 		try {
 			await store.load([weight]);
 		} catch (error) {
 			await device.release();
 			throw error;
 		}
-		return new QuantMatrix(device, store, weight, source);
+		return new QuantMatrix(device, store, weight, source, owner);
 	}
 
 	get device(): DeviceKind {
@@ -64,10 +66,7 @@ export class QuantMatrix {
 
 	/** Gives the memory back. May be called again. */
 	dispose(): void {
-		if (this.#disposed) return;
-		this.#disposed = true;
-		this.#store.release();
-		void this.#device.release();
+		void this.#holding.release();
 	}
 
 	[Symbol.dispose](): void {
@@ -76,7 +75,7 @@ export class QuantMatrix {
 
 	/** @internal */
 	get operand(): {weight: Weight; store: WeightStore} {
-		if (this.#disposed) throw new ExlError('EXL_DISPOSED', `${this.#weight.path} was used after dispose()`);
+		if (this.#holding.released) throw new ExlError('EXL_DISPOSED', `${this.#weight.path} was used after dispose()`);
 		return {weight: this.#weight, store: this.#store};
 	}
 }

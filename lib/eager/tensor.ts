@@ -1,5 +1,5 @@
 import {ExlError} from '../errors/index.js';
-import {Device, type DeviceKind, Handle} from '../memory/index.js';
+import {Device, type DeviceKind, Handle, Holding} from '../memory/index.js';
 import {addon, type NativeArray} from '../native/index.js';
 import {describe} from '../options/index.js';
 import {External, type Recorder} from '../program/index.js';
@@ -16,12 +16,14 @@ export class Tensor {
 	readonly shape: readonly number[];
 	readonly #device: Device;
 	readonly #handle: Handle;
+	readonly #holding: Holding;
 	readonly #name = `tensor#${++tensors}`;
 
 	private constructor(device: Device, shape: readonly number[], values: Float64Array | null) {
 		this.shape = shape;
 		this.#device = device;
 		this.#handle = new Handle(addon().createTensor(device.id, values, shape, this.#name), this.#name);
+		this.#holding = new Holding(this, 'Tensor', this.#name, device, [this.#handle]);
 	}
 
 	/**
@@ -57,9 +59,7 @@ export class Tensor {
 
 	/** Gives the memory back. May be called again. */
 	dispose(): void {
-		if (this.#handle.released) return;
-		this.#handle.release();
-		void this.#device.release();
+		void this.#holding.release();
 	}
 
 	[Symbol.dispose](): void {

@@ -1,12 +1,6 @@
 import {ExlError} from '../errors/index.js';
 import {addon, type NativeHandle} from '../native/index.js';
 
-/**
-Native handles of objects that were collected without `dispose()`. It lives in the module: a registry that only the
-objects it watches keep alive never fires.
-*/
-const registry = new FinalizationRegistry<NativeHandle>(handle => addon().release(handle));
-
 /** Owns one native object. Releasing is idempotent; using the handle afterwards throws `EXL_DISPOSED`. */
 export class Handle {
 	readonly #what: string;
@@ -16,7 +10,6 @@ export class Handle {
 	constructor(id: NativeHandle, what: string) {
 		this.#id = id;
 		this.#what = what;
-		registry.register(this, id, this);
 	}
 
 	get id(): NativeHandle {
@@ -24,13 +17,8 @@ export class Handle {
 		return this.#id;
 	}
 
-	get released(): boolean {
-		return this.#id === undefined;
-	}
-
 	release(): void {
 		if (this.#id === undefined) return;
-		registry.unregister(this);
 		addon().release(this.#id);
 		this.#id = undefined;
 	}

@@ -1,7 +1,7 @@
 export {Device, type DeviceKind} from './device.js';
 export {Handle} from './handle.js';
+export {Holding} from './holding.js';
 export {logMemory} from './log.js';
-export {type Disposable, type Resource, track} from './resource.js';
 export {
 	type DeviceMemory,
 	type LiveBuffer,
