@@ -4,7 +4,18 @@ export {type ErrorCode, ExlError, isExlError} from './errors/index.js';
 export type {Chunk, FinishReason, GenerateResult, Generation, Timings} from './generator/index.js';
 export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';
 export * as memory from './memory/public.js';
-export {type DeviceInfo, listDevices, loadModel, Model, type Prompt, type ScoreResult} from './model/index.js';
+export {
+	type CacheSize,
+	type DeviceInfo,
+	inspectModel,
+	listDevices,
+	loadModel,
+	Model,
+	type ModelInfo,
+	type Prompt,
+	type ScoreResult,
+	type WeightKindInfo,
+} from './model/index.js';
 export type {DeviceName, LoadOptions, LoadProgress} from './options/index.js';
 export type {GenerateOptions} from './sampling/index.js';
 export type {DecodeOptions, EncodeOptions, Tokenizer} from './tokenizer/index.js';

@@ -13,7 +13,7 @@ export type ModelInfo = {
 	readonly architecture: string;
 	/** How its weights are stored: `exl2`, `gptq`, `f16`, `bf16`, `f32`, in the order they are met. */
 	readonly formats: readonly string[];
-	/** Numbers the weights stand for; a head that is the embedding counts once. */
+	/** Numbers the weights stand for. A head that is the embedding counts once; one that is stored on its own counts again. */
 	readonly parameters: number;
 	/** Stored bits per parameter over all weights, scales and tables included. */
 	readonly bitsPerWeight: number;

@@ -76,7 +76,7 @@ void quant_linear(Backend& backend, const Call& call, const Run& run) {
                            bias_of(call),
                            y.as<float>()};
   const int64_t per_tile = rows * weight.chunks * kChunk * kTile;
-  cpu.split(weight.tiles(), kGrain / per_tile + 1,
+  cpu.split(weight.tiles(), kGrain / std::max<int64_t>(per_tile, 1) + 1,
             [&](int64_t first, int64_t end) { cpu.target.quant_linear(linear, first, end); });
 }
 

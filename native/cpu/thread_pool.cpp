@@ -1,5 +1,7 @@
 #include "cpu/thread_pool.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
@@ -10,7 +12,7 @@ namespace {
 
 // Kernels follow each other within microseconds, faster than a sleeping thread wakes; beyond this
 // many looks the thread sleeps, so that an idle model costs nothing.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 2000;
 
 void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -30,7 +32,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::use(int threads) {
-  threads_ = threads < 1 ? 1 : threads;
+  threads_ = std::clamp(threads, 1, 255);
   while (int(workers_.size()) < threads_ - 1) {
     const int thread = int(workers_.size()) + 1;
     workers_.emplace_back([this, thread] { work(thread); });
@@ -38,20 +40,18 @@ void ThreadPool::use(int threads) {
 }
 
 void ThreadPool::parallel(int64_t count, const std::function<void(int64_t, int)>& task) {
-  if (threads_ == 1 || count <= 1) {
+  if (threads_ == 1 || count <= 1 || count > kMostTasks) {
     for (int64_t i = 0; i < count; i++) task(i, 0);
     return;
   }
   task_ = &task;
-  count_ = count;
-  active_ = threads_;
-  next_.store(0, std::memory_order_relaxed);
-  running_.store(int(workers_.size()), std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  ticket_.store(uint64_t(threads_) << (2 * kCountBits) | uint64_t(count) << kCountBits,
+                std::memory_order_release);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   take_tasks(0);
-  // Every worker reads the job before it signs off, so the next job cannot overtake a slow one.
-  for (int spins = 0; running_.load(std::memory_order_acquire) != 0; spins++) {
+  for (int spins = 0; done_.load(std::memory_order_acquire) != count; spins++) {
     if (spins < kSpins)
       pause();
     else
@@ -60,23 +60,30 @@ void ThreadPool::parallel(int64_t count, const std::function<void(int64_t, int)>
 }
 
 void ThreadPool::take_tasks(int thread) {
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
-    (*task_)(i, thread);
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  for (;;) {
+    const int64_t next = int64_t(ticket) & kMostTasks;
+    const int64_t count = int64_t(ticket >> kCountBits) & kMostTasks;
+    if (next >= count || thread >= int(ticket >> (2 * kCountBits))) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+    // The job stays open until this task is done, so its function can be read now and not before.
+    (*task_)(next, thread);
+    done_.fetch_add(1, std::memory_order_release);
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
 }
 
 void ThreadPool::work(int thread) {
   uint32_t seen = 0;
-  for (;;) {
+  while (!stop_) {
     for (int spins = 0; round_.load(std::memory_order_acquire) == seen; spins++) {
       if (spins < kSpins)
         pause();
       else
         round_.wait(seen, std::memory_order_acquire);
     }
-    seen++;
-    if (stop_) return;
-    if (thread < active_) take_tasks(thread);
-    running_.fetch_sub(1, std::memory_order_release);
+    seen = round_.load(std::memory_order_acquire);
+    take_tasks(thread);
   }
 }
 

@@ -28,13 +28,16 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   int threads_ = 1;
 
-  // One job at a time. A worker joins when `round_` changes and signs off in `running_`.
+  // The job in hand: how many threads may take tasks, how many tasks there are, and the next one. All in one word, so
+  // that a worker that wakes late either takes a task of whatever job is open or sees that there is none: nobody has to
+  // wait for it.
+  static constexpr int kCountBits = 28;
+  static constexpr int64_t kMostTasks = (int64_t(1) << kCountBits) - 1;
+  std::atomic<uint64_t> ticket_{0};
   const std::function<void(int64_t, int)>* task_ = nullptr;
-  int64_t count_ = 0;
-  int active_ = 1;
-  std::atomic<int64_t> next_{0};
-  std::atomic<int> running_{0};
-  std::atomic<uint32_t> round_{0};
+  std::atomic<int64_t> done_{0};
+
+  std::atomic<uint32_t> round_{0};  // changes with every job: what sleeping workers watch
   std::atomic<bool> stop_{false};
 };
 

@@ -77,7 +77,7 @@ int32_t Sampler::pick(const float* logits, int64_t vocabulary, std::byte* scratc
     sum += double(candidates[i].value);
   }
   // The shortest prefix whose mass reaches top_p.
-  if (settings_.top_p < 1) {
+  if (settings_.top_p > 0 && settings_.top_p < 1) {
     const double wanted = sum * double(settings_.top_p);
     double mass = 0;
     int64_t kept = 0;

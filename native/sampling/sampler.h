@@ -12,7 +12,7 @@ namespace exl {
 struct SamplerSettings {
   float temperature = 1;         // 0: greedy
   int top_k = 0;                 // 0: off
-  float top_p = 1;               // 1: off
+  float top_p = 1;               // 0 or 1: off
   float min_p = 0;               // 0: off
   float repetition_penalty = 1;  // 1: off
   uint64_t seed = 0;

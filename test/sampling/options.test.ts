@@ -16,6 +16,12 @@ test('defaults', () => {
 	expect(parseGenerateOptions({temperature: undefined, maxTokens: undefined})).toEqual(defaults);
 });
 
+test('greedy is free of penalties unless one is given', () => {
+	expect(parseGenerateOptions({temperature: 0})).toEqual({...defaults, temperature: 0, repetitionPenalty: 1});
+	expect(parseGenerateOptions({temperature: 0, repetitionPenalty: 1.1}).repetitionPenalty).toBe(1.1);
+	expect(parseGenerateOptions({temperature: 0, repetitionPenalty: undefined}).repetitionPenalty).toBe(1);
+});
+
 test('everything at once', () => {
 	const {signal} = new AbortController();
 	const options = {

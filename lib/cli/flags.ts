@@ -1,0 +1,73 @@
+import {type Command, InvalidArgumentError} from 'commander';
+import type {GenerateOptions, LoadOptions} from '../index.js';
+
+export type CommonFlags = {
+	readonly json?: boolean;
+	readonly device?: string;
+	readonly threads?: number;
+	readonly cacheType?: string;
+	readonly cacheTokens?: number;
+};
+
+export type GenerationFlags = {
+	readonly maxTokens?: number;
+	readonly temperature?: number;
+	readonly topK?: number;
+	readonly topP?: number;
+	readonly minP?: number;
+	readonly repetitionPenalty?: number;
+	readonly seed?: number;
+	readonly stop?: string[];
+};
+
+/** What every command takes, needed or not, so that scripts can pass the same flags to all. */
+export function commonFlags(command: Command): Command {
+	return command
+		.option('--json', 'print one JSON object on stdout and nothing else')
+		.option('--device <name>', 'auto, cpu, cuda, cuda:N or reference')
+		.option('--threads <n>', 'threads of the CPU backend [one per physical core]', number)
+		.option('--cache-type <type>', 'type of the key/value cache: fp16')
+		.option('--cache-tokens <n>', 'tokens the key/value cache holds [the context, at most 8192]', number);
+}
+
+export function generationFlags(command: Command): Command {
+	return command
+		.option('--max-tokens <n>', 'tokens to generate at most [until the context ends]', number)
+		.option('--temperature <t>', 'divides the logits; 0 is greedy [0.8]', number)
+		.option('--top-k <k>', 'keep the k most probable tokens; 0 keeps all [50]', number)
+		.option('--top-p <p>', 'keep the most probable tokens up to this probability [0.8]', number)
+		.option('--min-p <p>', 'keep tokens this fraction as probable as the most probable one [0]', number)
+		.option('--repetition-penalty <x>', 'above 1, tokens seen before become less probable [1.025; greedy: 1]', number)
+		.option('--seed <n>', 'same seed, same text [random]', number)
+		.option('--stop <text>', 'a string that ends the text; may be repeated', (text, before: string[] = []) => [
+			...before,
+			text,
+		]);
+}
+
+/** Values are checked by the library; a type here is only a promise to it. */
+export function loadOptions({device, threads, cacheType, cacheTokens}: CommonFlags): LoadOptions {
+	const cache = {tokens: cacheTokens, type: cacheType as 'fp16' | undefined};
+	return {device: device as LoadOptions['device'], threads, cache};
+}
+
+export function generateOptions(flags: GenerationFlags): GenerateOptions {
+	const {maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop} = flags;
+	return {maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop};
+}
+
+/** @throws {InvalidArgumentError} */
+export function number(text: string): number {
+	const value = Number(text);
+	if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It must be a number.');
+	return value;
+}
+
+/** For what the library never sees. */
+export function integer(min: number): (text: string) => number {
+	return text => {
+		const value = number(text);
+		if (Number.isSafeInteger(value) && value >= min) return value;
+		throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+	};
+}
