@@ -30,8 +30,7 @@ std::shared_ptr<Weight> load_vector(const FloatSource& source, const Allocator& 
   auto vector = std::make_shared<FloatVector>();
   vector->shape = source.shape;
   const size_t count = size_t(element_count(source.shape));
-  const BufferPtr raw =
-      source.data.to_buffer(allocate, Kind::Staging, 1, label + ".staging");
+  const BufferPtr raw = source.data.to_buffer(allocate, Kind::Staging, 1, label + ".staging");
   vector->data = allocate(count * sizeof(float), Kind::Weights, label);
   widen(raw->data(), source.dtype, 0, int64_t(count), vector->data->as<float>());
   return vector;

@@ -37,6 +37,9 @@ class CpuBackend : public Backend {
 
 std::unique_ptr<Backend> make_backend();
 
+// The targets this processor runs, best first.
+std::vector<const Target*> usable_targets();
+
 // Kernels, grouped by file.
 void embed(Backend&, const Call&, const Run&);
 void gather_rows(Backend&, const Call&, const Run&);

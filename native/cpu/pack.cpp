@@ -81,13 +81,13 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
   if (has_zeros)
     packed->zeros = allocate(size_t(tiles * groups * kTile), Kind::Weights, label + ".zeros");
   {
-    const GroupScales decoded =
-        decode_scales(source, allocate, Kind::Staging, label + ".staging");
+    const GroupScales decoded = decode_scales(source, allocate, Kind::Staging, label + ".staging");
     for (int64_t g = 0; g < groups; g++)
       for (int64_t n = 0; n < source.out; n++) {
         const int64_t to = (n / kTile * groups + g) * kTile + n % kTile;
         packed->scales->as<uint16_t>()[to] = decoded.scale->as<uint16_t>()[g * source.out + n];
-        if (has_zeros) packed->zeros->as<uint8_t>()[to] = decoded.zero->as<uint8_t>()[g * source.out + n];
+        if (has_zeros)
+          packed->zeros->as<uint8_t>()[to] = decoded.zero->as<uint8_t>()[g * source.out + n];
       }
   }
 

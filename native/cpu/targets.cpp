@@ -49,7 +49,8 @@ bool neon_dot_product_runs() {
 }
 #endif
 
-// Best first.
+}  // namespace
+
 std::vector<const Target*> usable_targets() {
   std::vector<const Target*> usable;
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
@@ -76,8 +77,6 @@ std::vector<const Target*> usable_targets() {
   usable.push_back(&scalar::target);
   return usable;
 }
-
-}  // namespace
 
 const Target& best_target() {
   const std::vector<const Target*> usable = usable_targets();

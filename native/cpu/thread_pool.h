@@ -28,9 +28,9 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   int threads_ = 1;
 
-  // The job in hand: how many threads may take tasks, how many tasks there are, and the next one. All in one word, so
-  // that a worker that wakes late either takes a task of whatever job is open or sees that there is none: nobody has to
-  // wait for it.
+  // The job in hand: how many threads may take tasks, how many tasks there are, and the next one.
+  // All in one word, so that a worker that wakes late either takes a task of whatever job is open
+  // or sees that there is none: nobody has to wait for it.
   static constexpr int kCountBits = 28;
   static constexpr int64_t kMostTasks = (int64_t(1) << kCountBits) - 1;
   std::atomic<uint64_t> ticket_{0};

@@ -16,8 +16,8 @@ class Buffer {
   // Zeroed, page-aligned. Throws OutOfMemory.
   Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
          std::string owner);
-  // A mapping of a file that starts `before` bytes ahead of the buffer. The pages belong to the file: nothing is
-  // reserved for them.
+  // A mapping of a file that starts `before` bytes ahead of the buffer. The pages belong to the
+  // file: nothing is reserved for them.
   Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
          std::string label, std::string owner);
   ~Buffer();

@@ -9,8 +9,8 @@ namespace exl {
 
 class File {
  public:
-  // `direct` asks for reads that bypass the page cache; `is_direct` tells whether the system agreed.
-  // Throws ModelNotFound.
+  // `direct` asks for reads that bypass the page cache; `is_direct` tells whether the system
+  // agreed. Throws ModelNotFound.
   File(const std::string& path, bool direct);
   ~File();
   File(File&& other) noexcept;
@@ -20,7 +20,8 @@ class File {
   uint64_t size() const { return size_; }
 
   // As many bytes as there are, up to `bytes`; short only at the end of the file. A negative result
-  // is a system error number. Direct reads need offset, address and size in multiples of kAlignment.
+  // is a system error number. Direct reads need offset, address and size in multiples of
+  // kAlignment.
   int64_t read(uint64_t offset, void* target, size_t bytes) const;
   static constexpr size_t kAlignment = 4096;
 

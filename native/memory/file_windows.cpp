@@ -73,8 +73,8 @@ int64_t File::read(uint64_t offset, void* target, size_t bytes) const {
 void File::drop_pages() const {}
 
 void* File::map(uint64_t offset, size_t bytes) const {
-  const HANDLE mapping = CreateFileMappingW(reinterpret_cast<HANDLE>(handle_), nullptr,
-                                            PAGE_READONLY, 0, 0, nullptr);
+  const HANDLE mapping =
+      CreateFileMappingW(reinterpret_cast<HANDLE>(handle_), nullptr, PAGE_READONLY, 0, 0, nullptr);
   if (!mapping) return nullptr;
   void* address = MapViewOfFile(mapping, FILE_MAP_READ, DWORD(offset >> 32), DWORD(offset), bytes);
   CloseHandle(mapping);

@@ -25,9 +25,12 @@ LoadMode load_mode(const std::string& name) {
 
 const char* load_mode_name(LoadMode mode) {
   switch (mode) {
-    case LoadMode::Direct: return "direct";
-    case LoadMode::Buffered: return "buffered";
-    case LoadMode::Mapped: return "mmap";
+    case LoadMode::Direct:
+      return "direct";
+    case LoadMode::Buffered:
+      return "buffered";
+    case LoadMode::Mapped:
+      return "mmap";
   }
   return "?";
 }
@@ -51,8 +54,8 @@ const File& Loader::open(const std::string& path) {
   return file;
 }
 
-void Loader::read(const std::string& path, uint64_t offset, void* target, size_t bytes,
-                  size_t rows, uint64_t stride) {
+void Loader::read(const std::string& path, uint64_t offset, void* target, size_t bytes, size_t rows,
+                  uint64_t stride) {
   if (stride == bytes) bytes *= rows, rows = 1;
   std::vector<Piece> pieces;
   for (size_t row = 0; row < rows; row++)
@@ -119,8 +122,7 @@ BufferPtr Loader::map(const std::string& path, uint64_t offset, size_t bytes, si
   const size_t before = size_t(offset - begin);
   void* address = file.map(begin, bytes + before);
   if (!address) return nullptr;
-  return std::make_shared<Buffer>(allocate_.ledger, address, before, bytes, label,
-                                  allocate_.owner);
+  return std::make_shared<Buffer>(allocate_.ledger, address, before, bytes, label, allocate_.owner);
 }
 
 }  // namespace exl

@@ -85,9 +85,8 @@ Napi::Value create_loader(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
   const Allocator allocate{device->ledger, text(info[2], "owner")};
-  return Napi::Number::New(
-      info.Env(),
-      environment.add(std::make_shared<Loader>(load_mode(text(info[1], "mode")), allocate)));
+  return Napi::Number::New(info.Env(), environment.add(std::make_shared<Loader>(
+                                           load_mode(text(info[1], "mode")), allocate)));
 }
 
 // loaderState(loader) -> {mode, fallback}

@@ -77,7 +77,8 @@ class Environment {
     return &tag;
   }
   const Object& find(uint32_t handle, const void* type) const;
-  // Tells V8 how much the objects of this environment hold outside its heap, so that it collects in time.
+  // Tells V8 how much the objects of this environment hold outside its heap, so that it collects in
+  // time.
   void account();
   void complete(Completion completion);
   void settle();

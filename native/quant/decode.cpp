@@ -59,9 +59,14 @@ void decode(const QuantSource& source, const GptqScales& from, const Allocator& 
   const BufferPtr raw = from.data.to_buffer(allocate, Kind::Staging, 4, "scales.staging");
   for (int64_t i = 0; i < int64_t(source.groups.size()) * source.out; i++) {
     switch (from.dtype) {
-      case Dtype::F16: scale[i] = raw->as<uint16_t>()[i]; break;
-      case Dtype::BF16: scale[i] = float_to_half(bfloat_to_float(raw->as<uint16_t>()[i])); break;
-      default: scale[i] = float_to_half(raw->as<float>()[i]);
+      case Dtype::F16:
+        scale[i] = raw->as<uint16_t>()[i];
+        break;
+      case Dtype::BF16:
+        scale[i] = float_to_half(bfloat_to_float(raw->as<uint16_t>()[i]));
+        break;
+      default:
+        scale[i] = float_to_half(raw->as<float>()[i]);
     }
     zero[i] = uint8_t(nibble(zeros, i) + from.zero_offset);
   }

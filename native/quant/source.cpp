@@ -36,9 +36,9 @@ void require_permutation(const std::vector<int32_t>& order, int64_t in, const ch
 void ByteSource::read(uint64_t at, void* target, size_t bytes, size_t rows, uint64_t stride) const {
   if (!bytes || !rows) return;
   const uint64_t span = (rows - 1) * stride + bytes;
-  require(at <= length && span <= length - at,
-          "a read of " + std::to_string(span) + " bytes at " + std::to_string(at) +
-              " leaves a tensor of " + std::to_string(length) + " bytes");
+  require(at <= length && span <= length - at, "a read of " + std::to_string(span) + " bytes at " +
+                                                   std::to_string(at) + " leaves a tensor of " +
+                                                   std::to_string(length) + " bytes");
   if (!memory) {
     loader->read(path, offset + at, target, bytes, rows, stride);
     return;

@@ -19,7 +19,8 @@ struct ByteSource {
   std::shared_ptr<const std::byte> memory;
   std::shared_ptr<Loader> loader;  // of a file
 
-  // Copies `rows` runs of `bytes`, `stride` apart from `at` on; throws FormatInvalid beyond its end.
+  // Copies `rows` runs of `bytes`, `stride` apart from `at` on; throws FormatInvalid beyond its
+  // end.
   void read(uint64_t at, void* target, size_t bytes, size_t rows = 1, uint64_t stride = 0) const;
 
   // All of it on the ledger: a copy, or the file itself if the loader maps it.

@@ -1,0 +1,287 @@
+// Native parts that threads share, and data structures that JavaScript cannot reach: run under
+// ThreadSanitizer with `npm run test:tsan`.
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/plan.h"
+#include "cpu/backend.h"
+#include "cpu/thread_pool.h"
+#include "memory/buffer.h"
+
+namespace {
+
+int failed = 0, passed = 0;
+
+void check(bool holds, const char* what) {
+  holds ? passed++ : failed++;
+  if (!holds) std::printf("FAILED: %s\n", what);
+}
+
+// Every task once, whatever the number of threads and tasks, jobs in quick succession.
+void thread_pool() {
+  exl::cpu::ThreadPool pool;
+  bool once = true, in_range = true;
+  std::mt19937 random(1);
+  for (int job = 0; job < 4000; job++) {
+    const int threads = 1 + int(random() % 5);
+    const int64_t count = int64_t(random() % 40);
+    pool.use(threads);
+    std::vector<std::atomic<int>> runs(size_t(count) + 1);
+    std::atomic<bool> valid{true};
+    pool.parallel(count, [&](int64_t task, int thread) {
+      runs[size_t(task)]++;
+      if (thread < 0 || thread >= threads) valid = false;
+    });
+    for (int64_t i = 0; i < count; i++) once = once && runs[size_t(i)] == 1;
+    in_range = in_range && valid;
+  }
+  check(once, "the pool runs every task exactly once");
+  check(in_range, "the pool names threads below their number");
+}
+
+// Commands of several posters run in the order each posted them; a stopped engine drops the rest.
+void engine() {
+  exl::Engine engine;
+  std::vector<std::vector<int>> seen(4);
+  std::vector<std::thread> posters;
+  for (size_t p = 0; p < seen.size(); p++)
+    posters.emplace_back([&, p] {
+      for (int i = 0; i < 500; i++) engine.post([&, p, i] { seen[p].push_back(i); });
+    });
+  for (std::thread& poster : posters) poster.join();
+  std::atomic<bool> drained{false};
+  engine.post([&] { drained = true; });
+  while (!drained) std::this_thread::yield();
+  bool ordered = true;
+  for (const auto& list : seen) {
+    ordered = ordered && list.size() == 500;
+    for (size_t i = 0; i < list.size(); i++) ordered = ordered && list[i] == int(i);
+  }
+  check(ordered, "the engine keeps the order of each poster");
+
+  const auto owned = std::make_shared<int>(1);
+  std::atomic<bool> started{false};
+  engine.post([&] {
+    started = true;
+    while (!engine.stopping()) std::this_thread::yield();
+  });
+  for (int i = 0; i < 100; i++) engine.post([owned] { std::abort(); });
+  while (!started) std::this_thread::yield();
+  engine.stop();
+  check(owned.use_count() == 1, "a stopped engine lets go of what it dropped");
+  check(!engine.post([] {}), "a stopped engine takes nothing");
+}
+
+void ledger() {
+  const auto ledger = std::make_shared<exl::Ledger>();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; t++)
+    threads.emplace_back([&, t] {
+      const exl::Allocator allocate{ledger, "owner"};
+      std::vector<exl::BufferPtr> live;
+      std::mt19937 random(unsigned(t) + 1);
+      for (int i = 0; i < 500; i++) {
+        live.push_back(allocate(random() % 10000, exl::Kind(random() % 4), "test"));
+        if (random() % 3 == 0) live.erase(live.begin());
+        ledger->totals();
+        if (i % 50 == 0) ledger->entries();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  const exl::LedgerTotals totals = ledger->totals();
+  check(totals.allocated == 0 && totals.reserved == 0 && totals.buffers == 0,
+        "the ledger returns to zero");
+  check(totals.peak > 0, "the ledger remembers its peak");
+
+  bool refused = false;
+  try {
+    exl::Buffer huge(ledger, size_t(1) << 62, exl::Kind::Weights, "huge", "owner");
+  } catch (const exl::Error& error) {
+    refused = error.code == exl::Code::OutOfMemory;
+  }
+  check(refused && ledger->totals().buffers == 0, "a refused allocation leaves no entry");
+}
+
+// Values that live at the same time never overlap, and the plan is not larger than giving each its
+// own place.
+void arena() {
+  std::mt19937 random(7);
+  bool disjoint = true, no_larger = true;
+  for (int round = 0; round < 300; round++) {
+    std::vector<exl::Lifetime> values;
+    size_t sum = 0;
+    for (int i = 0; i < 30; i++) {
+      const size_t first = random() % 40;
+      values.push_back({random() % 5000, first, first + random() % 10});
+      sum += (values.back().bytes + 63) / 64 * 64;
+    }
+    const exl::ArenaPlan plan = exl::plan_arena(values);
+    no_larger = no_larger && plan.bytes <= sum;
+    for (size_t a = 0; a < values.size(); a++)
+      for (size_t b = 0; b < a; b++) {
+        if (values[a].last < values[b].first || values[b].last < values[a].first) continue;
+        disjoint = disjoint && (plan.offsets[a] + values[a].bytes <= plan.offsets[b] ||
+                                plan.offsets[b] + values[b].bytes <= plan.offsets[a]);
+      }
+  }
+  check(disjoint, "values that live together do not overlap");
+  check(no_larger, "the arena is no larger than the sum");
+}
+
+// A loader with several readers, and one that is refused.
+void loader() {
+  const auto ledger = std::make_shared<exl::Ledger>();
+  const char* path = "node-exllama-loader-test.bin";
+  std::vector<unsigned char> bytes(5'000'001);
+  std::mt19937 random(3);
+  for (auto& byte : bytes) byte = static_cast<unsigned char>(random());
+  std::FILE* file = std::fopen(path, "wb");
+  std::fwrite(bytes.data(), 1, bytes.size(), file);
+  std::fclose(file);
+  for (const exl::LoadMode mode :
+       {exl::LoadMode::Direct, exl::LoadMode::Buffered, exl::LoadMode::Mapped}) {
+    exl::Loader loader(mode, {ledger, "owner"});
+    std::vector<unsigned char> copy(bytes.size() - 17);
+    loader.read(path, 17, copy.data(), copy.size());
+    check(std::equal(copy.begin(), copy.end(), bytes.begin() + 17), "a long read is exact");
+    std::vector<unsigned char> strided(300 * 1000);
+    loader.read(path, 5, strided.data(), 300, 1000, 4999);
+    bool exact = true;
+    for (size_t i = 0; i < strided.size(); i++)
+      exact = exact && strided[i] == bytes[5 + i / 300 * 4999 + i % 300];
+    check(exact, "a strided read is exact");
+    bool refused = false;
+    try {
+      loader.read(path, bytes.size() - 10, copy.data(), 11);
+    } catch (const exl::Error& error) {
+      refused = error.code == exl::Code::FormatInvalid;
+    }
+    check(refused, "a read beyond the end is refused");
+  }
+  std::remove(path);
+  check(ledger->totals().buffers == 0, "the loader gives its staging back");
+}
+
+// Every SIMD target agrees with the scalar one: exactly where only integers are summed, else but
+// for rounding.
+void targets() {
+  using namespace exl::cpu;
+  std::mt19937 random(11);
+  const auto uniform = [&] { return float(random()) / float(UINT32_MAX) * 2 - 1; };
+  const Target& plain = *usable_targets().back();
+  for (const Target* target : usable_targets()) {
+    bool quantised = true, multiplied = true, attended = true, rows_agree = true;
+    for (const int bits : {2, 3, 4, 5, 6, 8}) {
+      constexpr int64_t rows = 11, chunks = 6, in = chunks * kChunk - 5, out = 40, tiles = 3;
+      std::vector<float> x(rows * in);
+      for (float& v : x) v = uniform();
+      std::vector<int8_t> bytes[2];
+      std::vector<float> steps[2], y[2];
+      std::vector<int32_t> sums[2];
+      const QuantLinear::Group groups[] = {{bits, 2, 1 << (bits - 1)}, {bits, 4, 1 << (bits - 1)}};
+      std::vector<std::byte> codes(size_t(tiles * chunks * bits * 64));
+      for (std::byte& code : codes) code = std::byte(random());
+      std::vector<uint16_t> scales(size_t(tiles * 2 * kTile));
+      for (uint16_t& scale : scales) scale = uint16_t(0x2000 + random() % 0x400);
+      std::vector<uint8_t> zeros(size_t(tiles * 2 * kTile));
+      for (uint8_t& zero : zeros) zero = uint8_t(random() % 17);
+      std::vector<float> bias(out);
+      for (float& v : bias) v = uniform();
+      int side = 0;
+      for (const Target* t : {&plain, target}) {
+        bytes[side].resize(rows * chunks * 2 * kChunk);
+        steps[side].resize(rows * chunks);
+        sums[side].resize(rows * chunks);
+        y[side].resize(rows * out);
+        t->quantise({x.data(), nullptr, in, chunks, bytes[side].data(), steps[side].data(),
+                     sums[side].data()},
+                    0, rows);
+        t->quant_linear(
+            {codes.data(), chunks * bits * 64, groups, 2, scales.data(),
+             bits == 4 ? zeros.data() : nullptr, chunks, bytes[side].data(), steps[side].data(),
+             sums[side].data(), rows, out, bias.data(), y[side].data()},
+            0, tiles);
+        side++;
+      }
+      quantised = quantised && bytes[0] == bytes[1] && sums[0] == sums[1];
+      for (size_t i = 0; i < y[0].size(); i++)
+        multiplied = multiplied && std::abs(y[0][i] - y[1][i]) <= 1e-5f * (1 + std::abs(y[0][i]));
+    }
+    for (const int64_t dim : {8, 40, 64}) {
+      constexpr int64_t rows = 70, heads = 4, key_heads = 2;
+      std::vector<float> q(size_t(rows * heads * dim)), y[2];
+      std::vector<uint16_t> keys(size_t(key_heads * dim * 256)), values(keys.size());
+      for (float& v : q) v = uniform();
+      for (uint16_t& v : keys) v = uint16_t(0x3000 + random() % 0x800 + (random() & 1) * 0x8000);
+      for (uint16_t& v : values) v = uint16_t(0x3000 + random() % 0x800);
+      std::vector<int32_t> positions(rows);
+      for (int i = 0; i < rows; i++) positions[size_t(i)] = i * 3;
+      const int32_t page = 0;
+      std::vector<float> scratch(size_t(64 * (kAttentionTile + 64)));
+      int side = 0;
+      for (const Target* t : {&plain, target}) {
+        y[side].resize(q.size());
+        for (int64_t head = 0; head < key_heads; head++)
+          t->attention({q.data(), y[side].data(), keys.data(), values.data(), positions.data(),
+                        &page, heads, key_heads, dim, 50, 0.3f, 0},
+                       0, rows, head, scratch.data());
+        side++;
+      }
+      for (size_t i = 0; i < q.size(); i++)
+        attended = attended && std::abs(y[0][i] - y[1][i]) <= 2e-6f;
+    }
+    for (const FloatType type : {FloatType::F32, FloatType::F16, FloatType::BF16}) {
+      constexpr int64_t rows = 5, in = 83, out = 7;
+      std::vector<float> x(rows * in), wide(in * out), y[2], up(rows * in), z[2];
+      for (float& v : x) v = 4 * uniform();
+      for (float& v : up) v = uniform();
+      std::vector<uint16_t> narrow(in * out);
+      for (size_t i = 0; i < narrow.size(); i++) {
+        wide[i] = uniform();
+        narrow[i] = uint16_t(0x2c00 + random() % 0x1000);
+      }
+      const void* weight = type == FloatType::F32 ? static_cast<const void*>(wide.data())
+                                                  : static_cast<const void*>(narrow.data());
+      int side = 0;
+      for (const Target* t : {&plain, target}) {
+        y[side].resize(rows * out);
+        t->float_linear({type, weight, x.data(), nullptr, y[side].data(), rows, in, out}, 0, out);
+        z[side].resize(rows * in);
+        t->silu_mul(x.data(), up.data(), z[side].data(), rows * in);
+        t->rms_norm({z[side].data(), wide.data(), z[side].data(), in, 1, 1e-5f, 0}, 0, rows);
+        std::vector<uint16_t> halves(size_t(rows * in));
+        t->narrow(z[side].data(), halves.data(), rows * in);
+        for (size_t i = 0; i < halves.size(); i++) z[side][i] += float(halves[i] >> 4);
+        side++;
+      }
+      for (size_t i = 0; i < y[0].size(); i++)
+        rows_agree = rows_agree && std::abs(y[0][i] - y[1][i]) <= 1e-4f * (1 + std::abs(y[0][i]));
+      for (size_t i = 0; i < z[0].size(); i++)
+        rows_agree = rows_agree && std::abs(z[0][i] - z[1][i]) <= 1.01f;
+    }
+    std::printf("target %s\n", target->name);
+    check(quantised, "activations are quantised alike");
+    check(multiplied, "quantised products agree");
+    check(attended, "attention agrees");
+    check(rows_agree, "plain products, activations and norms agree");
+  }
+}
+
+}  // namespace
+
+int main() {
+  targets();
+  thread_pool();
+  engine();
+  ledger();
+  arena();
+  loader();
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed ? 1 : 0;
+}
