@@ -66,6 +66,7 @@ export class QuantMatrix {
 
 	/** Gives the memory back. May be called again. */
 	dispose(): void {
+		if (!(#holding in this)) throw new ExlError('EXL_INVALID_ARGUMENT', 'dispose() was called on something else');
 		void this.#holding.release();
 	}
 

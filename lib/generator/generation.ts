@@ -25,6 +25,12 @@ export class Generation implements AsyncIterable<Chunk> {
 
 	/** Everything about the finished answer. Rejects with the signal's reason if the call was aborted. */
 	get result(): Promise<GenerateResult> {
+		// Whoever waits here reads no chunks meanwhile.
+		this.#reader?.takeAll();
+		return this.#run();
+	}
+
+	#run(): Promise<GenerateResult> {
 		if (!this.#result) {
 			this.#result = this.#start(chunk => this.#reader?.push(chunk), this.#left.signal);
 			// Whoever iterates learns of a failure there; the promise must not be reported as unhandled besides.
@@ -47,7 +53,7 @@ export class Generation implements AsyncIterable<Chunk> {
 		}
 		const reader = new Reader();
 		this.#reader = reader;
-		const done = this.result.then(
+		const done = this.#run().then(
 			() => reader.end(),
 			error => reader.end(error),
 		);
@@ -64,6 +70,7 @@ export class Generation implements AsyncIterable<Chunk> {
 /** A queue between a job and its reader. */
 class Reader {
 	readonly #queue: Chunk[] = [];
+	#limit = aheadLimit;
 	#ended = false;
 	#error: unknown;
 	#wake: (() => void) | undefined;
@@ -74,10 +81,16 @@ class Reader {
 		if (this.#ended) return undefined;
 		this.#queue.push(chunk);
 		this.#wake?.();
-		if (this.#queue.length < aheadLimit) return undefined;
+		if (this.#queue.length < this.#limit) return undefined;
 		return new Promise(resolve => {
 			this.#room = resolve;
 		});
+	}
+
+	/** Lets the job run on however slow the reader is. */
+	takeAll(): void {
+		this.#limit = Number.POSITIVE_INFINITY;
+		this.#room?.();
 	}
 
 	end(error?: unknown): void {

@@ -18,7 +18,7 @@ how it ended.
 @throws The signal's reason if it aborts.
 */
 export async function* runJob(
-	{promptIds, maxTokens, stopIds, stopStrings, signal}: JobRequest,
+	{promptIds, maxTokens, stopIds, stopStrings, signal, left}: JobRequest,
 	sequence: Sequence,
 	detokenizer: DetokenizerStream,
 ): AsyncGenerator<Chunk, JobOutcome, undefined> {
@@ -53,6 +53,11 @@ export async function* runJob(
 			if (text) {
 				yield {text, tokenIds: held};
 				held = [];
+			}
+			if (left?.aborted) {
+				finishReason = 'abort';
+				last = rest(detokenizer, stops);
+				break;
 			}
 			next = await sequence.step([next], promptIds.length + tokenIds.length - 1);
 		}

@@ -24,7 +24,9 @@ export class Turns {
 	}
 }
 
-async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+/** `promise`, or the signal's reason as soon as it aborts. */
+export async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+	signal.throwIfAborted();
 	let abort = () => {};
 	const aborted = new Promise<never>((_, reject) => {
 		abort = () => reject(signal.reason);

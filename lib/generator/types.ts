@@ -5,6 +5,8 @@ export type JobRequest = {
 	readonly stopIds: ReadonlySet<number>;
 	readonly stopStrings: readonly string[];
 	readonly signal?: AbortSignal | undefined;
+	/** Ends the job early but in order, because nobody listens any more. */
+	readonly left?: AbortSignal | undefined;
 };
 
 /** What the generator needs of a model: tokens of one sequence in, the next token out. */

@@ -1,6 +1,7 @@
 export {type DeviceInfo, listDevices} from './devices.js';
 export {type CacheSize, inspectModel, type ModelInfo} from './inspect.js';
 export type {WeightKindInfo} from './inspect-weights.js';
-export {loadModel} from './load.js';
-export {Model, type Prompt} from './model.js';
+export {loadModel, resolveLoadOptions} from './load.js';
+export {Model} from './model.js';
+export {encodePrompt, type Prompt} from './prompt.js';
 export type {ScoreResult} from './score.js';

@@ -2,9 +2,11 @@ import {ContiguousPages} from '../cache/index.js';
 import {ChatTemplate} from '../chat/index.js';
 import {isExlError} from '../errors/index.js';
 import {findArchitecture, WeightScope} from '../models/index.js';
+import {weightsOf} from '../program/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
 import {type WeightKindInfo, weightKinds} from './inspect-weights.js';
-import {recordModel, weightsOf} from './programs.js';
+import {defaultCacheTokens} from './load.js';
+import {recordModel} from './programs.js';
 
 /** What a model is, from its configuration and the headers of its weights. */
 export type ModelInfo = {
@@ -46,9 +48,6 @@ export type CacheSize = {
 	/** Of a cache of the default length. */
 	readonly bytes: number;
 };
-
-/** As `loadModel()` chooses it. */
-const defaultCacheTokens = 8192;
 
 /**
 Says what a model is without loading it: only its configuration, the headers of its weights and the tables of their

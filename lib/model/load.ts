@@ -4,16 +4,16 @@ import {Device, Handle} from '../memory/index.js';
 import {findArchitecture, WeightScope} from '../models/index.js';
 import {addon} from '../native/index.js';
 import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
-import {WeightStore} from '../program/index.js';
+import {WeightStore, weightsOf} from '../program/index.js';
 import {Tokenizer} from '../tokenizer/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
 import {resolveDevice} from './devices.js';
 import {Model} from './model.js';
-import {compileModel, recordModel, weightsOf} from './programs.js';
+import {compileModel, recordModel} from './programs.js';
 import {physicalCores} from './threads.js';
 
 /** Without an option the cache is as long as the model's context, up to this. */
-const defaultCacheTokens = 8192;
+export const defaultCacheTokens = 8192;
 
 let modelsLoaded = 0;
 
@@ -26,7 +26,7 @@ Loads a Hugging Face model directory: EXL2, GPTQ or plain weights.
 @throws The signal's reason if it aborts.
 */
 export async function loadModel(nameOrPath: string, input?: LoadOptions): Promise<Model> {
-	const options = withEnvironment(input);
+	const options = resolveLoadOptions(input);
 	options.signal?.throwIfAborted();
 	const kind = resolveDevice(options.device);
 	const directory = await locateModel(nameOrPath);
@@ -41,15 +41,16 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const scope = new WeightScope(files, gptq);
 	const tokens = options.cache.tokens ?? Math.min(shape.contextTokens, defaultCacheTokens);
 	const pages = new ContiguousPages(tokens);
-	const recording = recordModel(configured, scope, 'sample', pages.pageCount);
+	const drawnIds = Math.min(shape.vocabulary, tokenizer.vocabSize);
+	const recording = recordModel(configured, scope, 'sample', pages.pageCount, drawnIds);
 
 	const device = Device.acquire(kind);
 	const weights = new WeightStore(device, owner);
 	let cache: Handle | undefined;
 	try {
-		const {signal, onProgress} = options;
+		const {signal, onProgress, loader} = options;
 		const report = (loaded: number, total: number) => onProgress?.({phase: 'weights', loaded, total});
-		await weights.load(weightsOf(recording.recorder), report, signal);
+		const {mode} = await weights.load(weightsOf(recording.recorder), {loader, onProgress: report, signal});
 		signal?.throwIfAborted();
 
 		const {layers, keyHeads, headDim: dim} = shape;
@@ -65,6 +66,8 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 			threads: options.threads ?? physicalCores(),
 		};
 		const program = await compileModel(recording, 'sample', place);
+		if (signal?.aborted) program.release();
+		signal?.throwIfAborted();
 		return new Model({
 			name: owner,
 			directory,
@@ -78,6 +81,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 			stopIds: new Set([...eosTokenIds, ...tokenizer.eosIds]),
 			generation,
 			cacheTokens: tokens,
+			loader: mode,
 		});
 	} catch (error) {
 		cache?.release();
@@ -87,8 +91,8 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	}
 }
 
-/** Call option, then environment, then default. */
-function withEnvironment(input: LoadOptions | undefined): ResolvedLoadOptions {
+/** Call option, then environment, then default. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
+export function resolveLoadOptions(input: LoadOptions | undefined): ResolvedLoadOptions {
 	const {EXL_DEVICE, EXL_THREADS} = process.env;
 	const defaults = {
 		...(EXL_DEVICE && {device: EXL_DEVICE}),

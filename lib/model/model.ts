@@ -2,14 +2,17 @@ import {randomInt} from 'node:crypto';
 import type {ContiguousPages} from '../cache/index.js';
 import {type ChatMessage, ChatTemplate} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {type Chunk, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
+import {abortable, type Chunk, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
+import {Holding} from '../memory/index.js';
 import type {ConfiguredModel, WeightScope} from '../models/index.js';
 import type {NativeArray} from '../native/index.js';
+import type {LoaderName} from '../options/index.js';
 import type {Program} from '../program/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
 import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
 import type {ConfigReader} from '../weights/index.js';
-import {compileModel, type ProgramPlace, type Purpose, recordModel} from './programs.js';
+import {type ProgramPlace, ProgramSet} from './programs.js';
+import {encodePrompt, type Prompt} from './prompt.js';
 import {type ScoreResult, score} from './score.js';
 import {ModelSequence} from './sequence.js';
 
@@ -27,10 +30,8 @@ export type ModelParts = {
 	readonly stopIds: ReadonlySet<number>;
 	readonly generation: ConfigReader | undefined;
 	readonly cacheTokens: number;
+	readonly loader: LoaderName;
 };
-
-/** Text to continue, or its token ids. */
-export type Prompt = string | readonly number[];
 
 /** A loaded model. Dispose of it when it is no longer needed: its memory goes back at once. */
 export class Model {
@@ -42,11 +43,14 @@ export class Model {
 	readonly contextTokens: number;
 	/** Tokens its cache holds. */
 	readonly cacheTokens: number;
+	/** How its weights were read: `buffered` instead of `direct` if the file system refused. */
+	readonly loader: LoaderName;
 	/** The device it runs on. */
 	readonly device: string;
 
 	readonly #parts: ModelParts;
-	readonly #programs = new Map<Purpose, Promise<Program>>();
+	readonly #programs: ProgramSet;
+	readonly #holding: Holding;
 	readonly #turns = new Turns();
 	readonly #closing = new AbortController();
 	readonly #running = new Set<Promise<unknown>>();
@@ -60,8 +64,11 @@ export class Model {
 		this.architecture = parts.architecture;
 		this.contextTokens = parts.configured.shape.contextTokens;
 		this.cacheTokens = parts.cacheTokens;
+		this.loader = parts.loader;
 		this.device = parts.place.device.kind;
-		this.#programs.set('sample', Promise.resolve(parts.program));
+		const {configured, scope, place, program} = parts;
+		this.#programs = new ProgramSet(configured, scope, place, program);
+		this.#holding = new Holding(this, 'Model', parts.name, place.device, [this.#programs, place.cache, place.weights]);
 	}
 
 	/**
@@ -78,7 +85,7 @@ export class Model {
 	}
 
 	/** `generate()`, waited for. */
-	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
+	async complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
 		return this.generate(prompt, options).result;
 	}
 
@@ -102,21 +109,25 @@ export class Model {
 
 	@param prompt Scored as one window; at most as long as the cache.
 	*/
-	score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
+	async score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
 		this.#assertOpen();
 		const ids = this.#encode(prompt, {});
 		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
-		return this.#exclusive(async sequence => score(await this.#program('score'), sequence, ids, signal), ids, signal);
+		return this.#exclusive(
+			async (sequence, ended) => score(await this.#programs.get('score'), sequence, ids, ended),
+			ids,
+			signal,
+		);
 	}
 
 	/** Logits of the token after `prompt`: `[vocabulary]`, in the type the device computes with. */
-	logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
+	async logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
 		this.#assertOpen();
 		const ids = this.#encode(prompt, {});
 		return this.#exclusive(
-			async sequence => {
-				const program = await this.#program('logits');
-				const logits = await sequence.logits(program, ids);
+			async (sequence, ended) => {
+				const program = await this.#programs.get('logits');
+				const logits = await sequence.logits(program, ids, ended);
 				return logits.subarray(0, this.#parts.configured.shape.vocabulary);
 			},
 			ids,
@@ -125,9 +136,10 @@ export class Model {
 	}
 
 	/** Ends what is running, waits for it, and gives everything back. May be called again. */
-	dispose(): Promise<void> {
+	async dispose(): Promise<void> {
+		if (!(#disposed in this)) throw new ExlError('EXL_INVALID_ARGUMENT', 'dispose() was called on something else');
 		this.#disposed ??= this.#close();
-		return this.#disposed;
+		await this.#disposed;
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -137,20 +149,14 @@ export class Model {
 	async #close(): Promise<void> {
 		this.#closing.abort(new ExlError('EXL_DISPOSED', `${this.#parts.name} was disposed`));
 		await Promise.allSettled(this.#running);
-		for (const program of await Promise.allSettled(this.#programs.values())) {
-			if (program.status === 'fulfilled') program.value.release();
-		}
-		const {place} = this.#parts;
-		place.cache.release();
-		place.weights.release();
-		await place.device.release();
+		await this.#holding.release();
 	}
 
 	#start(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): Generation {
 		return new Generation(async (emit, left) => {
-			const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])]);
 			const promptIds = await prompt();
-			const job = (sequence: ModelSequence) => this.#run(promptIds, options, sequence, emit, signal, left);
+			const job = (sequence: ModelSequence, ended: AbortSignal) =>
+				this.#run(promptIds, options, sequence, emit, ended, left);
 			return this.#exclusive(job, promptIds, options.signal);
 		});
 	}
@@ -165,36 +171,32 @@ export class Model {
 	): Promise<GenerateResult> {
 		const seed = options.seed ?? randomInt(2 ** 47);
 		sequence.sampleWith({...options, seed}, promptIds);
-		const {pages, stopIds} = this.#parts;
-		const room = Math.min(this.contextTokens, pages.tokens) - promptIds.length + 1;
+		const {stopIds} = this.#parts;
+		const room = Math.min(this.contextTokens, this.cacheTokens) - promptIds.length + 1;
 		const request = {
 			promptIds,
 			maxTokens: Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, room),
 			stopIds: new Set([...stopIds, ...options.stop.ids]),
 			stopStrings: options.stop.strings,
 			signal,
+			left,
 		};
 		const job = runJob(request, sequence, new DetokenizerStream(this.tokenizer, {context: promptIds}));
 		let text = '';
-		const soFar: number[] = [];
 		for (;;) {
 			const {value, done} = await job.next();
 			const given = {text, promptTokens: promptIds.length, cachedTokens: 0, seed};
 			if (done) return {...given, ...value, completionTokens: value.tokenIds.length};
 			text += value.text;
-			soFar.push(...value.tokenIds);
-			await emit(value);
-			if (left.aborted) {
-				const timings = {promptMs: 0, decodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0};
-				const count = {tokenIds: soFar, completionTokens: soFar.length};
-				return {...given, ...count, text, finishReason: 'abort', timings};
-			}
+			// A reader that has stopped reading must not keep the model from being disposed of.
+			const room = emit(value);
+			if (room) await abortable(room, signal);
 		}
 	}
 
-	/** Waits for the cache, then runs `work` with it. */
+	/** Waits for the cache, then runs `work` with it until one of the signals ends it. */
 	#exclusive<T>(
-		work: (sequence: ModelSequence) => Promise<T>,
+		work: (sequence: ModelSequence, ended: AbortSignal) => Promise<T>,
 		ids: readonly number[],
 		userSignal?: AbortSignal,
 	): Promise<T> {
@@ -205,7 +207,7 @@ export class Model {
 			const pages = this.#parts.pages.acquire()!;
 			const sequence = new ModelSequence(this.#parts.program, pages);
 			try {
-				return await work(sequence);
+				return await work(sequence, signal);
 			} finally {
 				sequence.release();
 				pass();
@@ -218,27 +220,8 @@ export class Model {
 		return running;
 	}
 
-	#program(purpose: Purpose): Promise<Program> {
-		const known = this.#programs.get(purpose);
-		if (known) return known;
-		const {configured, scope, place} = this.#parts;
-		const recording = recordModel(configured, scope, purpose, place.pages);
-		const program = compileModel(recording, purpose, place);
-		this.#programs.set(purpose, program);
-		return program;
-	}
-
 	#encode(prompt: Prompt, options: {addBos?: boolean | undefined; encodeSpecial?: boolean}): readonly number[] {
-		const ids = typeof prompt === 'string' ? this.tokenizer.encode(prompt, options) : prompt;
-		if (!Array.isArray(ids)) {
-			throw new ExlError('EXL_INVALID_ARGUMENT', 'the prompt must be a string or a list of token ids');
-		}
-		if (ids.length === 0) throw new ExlError('EXL_INVALID_ARGUMENT', 'the prompt is empty');
-		const {vocabulary} = this.#parts.configured.shape;
-		const wrong = ids.findIndex(id => !Number.isInteger(id) || id < 0 || id >= vocabulary);
-		if (wrong < 0) return ids;
-		const message = `token ${wrong} of the prompt is ${String(ids[wrong])}, expected 0 to ${vocabulary - 1}`;
-		throw new ExlError('EXL_INVALID_ARGUMENT', message);
+		return encodePrompt(prompt, options, this.tokenizer, this.#parts.configured.shape.vocabulary);
 	}
 
 	#assertFits(ids: readonly number[]): void {

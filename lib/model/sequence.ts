@@ -38,8 +38,9 @@ export class ModelSequence implements Sequence {
 	}
 
 	/** Logits after the last of `ids`, which begin the sequence. */
-	async logits(program: Program, ids: readonly number[]): Promise<NativeArray> {
+	async logits(program: Program, ids: readonly number[], signal?: AbortSignal): Promise<NativeArray> {
 		for (let at = 0; ; at += prefillTokens) {
+			signal?.throwIfAborted();
 			const piece = ids.slice(at, at + prefillTokens);
 			const isLast = at + piece.length === ids.length;
 			const [logits] = await program.step(this.slots(piece, at, isLast ? [piece.length - 1] : []));

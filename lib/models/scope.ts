@@ -71,8 +71,8 @@ export class WeightScope {
 	}
 
 	/** The token embedding `[vocabulary, hidden]`. A tied model may store it under the name of its head only. */
-	embedding(name: string, vocabulary: number, hidden: number): Weight {
-		const key = this.has(name) ? name : 'lm_head';
+	embedding(name: string, vocabulary: number, hidden: number, {tied}: {tied: boolean}): Weight {
+		const key = tied && !this.has(name) ? 'lm_head' : name;
 		const source = embeddingSource(this.#files, this.#name(key), vocabulary, hidden);
 		return new Weight(this.#name(name), [vocabulary, hidden], async () => source);
 	}

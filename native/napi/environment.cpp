@@ -108,21 +108,31 @@ void Environment::settle() {
     const std::lock_guard lock(mutex_);
     done.swap(completions_);
   }
+  pending_ -= int64_t(done.size());
   const Napi::Env env(env_);
   const Napi::HandleScope scope(env);
-  account();
-  pending_ -= int64_t(done.size());
-  if (pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
-  for (Completion& completion : done) {
-    try {
-      if (completion.error)
-        completion.deferred->Reject(make_error(*completion.error));
-      else
-        completion.deferred->Resolve(completion.reply(env));
-    } catch (const Napi::Error& error) {
-      completion.deferred->Reject(error.Value());
-    }
+  try {
+    account();
+    if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
+    for (Completion& completion : done) settle(completion);
+  } catch (const Napi::Error&) {
+    // JavaScript is being terminated: nobody waits any more, and nothing may run.
   }
+}
+
+void Environment::settle(Completion& completion) {
+  if (completion.error) {
+    completion.deferred->Reject(make_error(*completion.error));
+    return;
+  }
+  Napi::Value value;
+  try {
+    value = completion.reply(Napi::Env(env_));
+  } catch (const Napi::Error& error) {
+    completion.deferred->Reject(error.Value());
+    return;
+  }
+  completion.deferred->Resolve(value);
 }
 
 void Environment::shut_down() {

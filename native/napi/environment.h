@@ -82,6 +82,7 @@ class Environment {
   void account();
   void complete(Completion completion);
   void settle();
+  void settle(Completion& completion);
   void shut_down();
 
   napi_env env_;

@@ -16,6 +16,8 @@ double uniform(uint64_t seed, uint64_t counter) {
   return double(z >> 11) * 0x1p-53;
 }
 
+constexpr float kLowest = -1e30f;
+
 struct Candidate {
   float value;
   int32_t id;
@@ -48,6 +50,9 @@ size_t Sampler::scratch_bytes(int64_t vocabulary) {
 }
 
 int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
+  // A damaged model gives NaN and infinity, which have no order: they become the ends of the scale.
+  for (int64_t i = 0; i < vocabulary; i++)
+    logits[i] = std::isnan(logits[i]) ? kLowest : std::clamp(logits[i], kLowest, -kLowest);
   penalise(logits, vocabulary);
   const int32_t id = pick(logits, vocabulary, scratch);
   feed({id});

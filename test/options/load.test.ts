@@ -2,8 +2,12 @@ import {expect, test} from 'vitest';
 import {parseLoadOptions} from '../../lib/options/load.js';
 
 test('defaults', () => {
-	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}});
-	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({device: 'auto', cache: {tokens: 16, type: 'fp16'}});
+	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, loader: 'direct'});
+	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({
+		device: 'auto',
+		cache: {tokens: 16, type: 'fp16'},
+		loader: 'direct',
+	});
 });
 
 test.each(['auto', 'cpu', 'reference', 'cuda', 'cuda:0', 'cuda:12'])('device %s', device => {

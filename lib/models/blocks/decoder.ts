@@ -69,7 +69,7 @@ export function readDecoder(json: ConfigReader): DecoderConfig {
 }
 
 export function decoder({recorder, cache}: Inputs, w: WeightScope, c: DecoderConfig): Value {
-	const table = w.embedding('model.embed_tokens', c.vocabulary, c.hidden);
+	const table = w.embedding('model.embed_tokens', c.vocabulary, c.hidden, c);
 	const angles = ropeAngles(recorder, w.constant('model.rope', c.rope.frequencies), c.rope.scale);
 
 	let x = embed(recorder, table);
