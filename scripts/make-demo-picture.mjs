@@ -16,7 +16,7 @@ function wrap(line) {
 }
 
 /** @param {string} text */
-function escape(text) {
+function escapeXml(text) {
 	return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
@@ -25,7 +25,7 @@ const lines = ['$ npm run demo', ...output.trimEnd().split('\n').flatMap(wrap)];
 const [width, height] = [columns * charWidth + 2 * margin, lines.length * lineHeight + 2 * margin];
 const rows = lines.map((line, i) => {
 	const color = i === 0 ? '#8be9a8' : /^(Memory|After|\d+ tokens)/.test(line) ? '#8ab4f8' : '#e6e6e6';
-	return `<text x="${margin}" y="${margin + (i + 0.8) * lineHeight}" fill="${color}">${escape(line)}</text>`;
+	return `<text x="${margin}" y="${margin + (i + 0.8) * lineHeight}" fill="${color}">${escapeXml(line)}</text>`;
 });
 writeFileSync(
 	'docs/demo.svg',

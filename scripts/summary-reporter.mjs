@@ -1,6 +1,10 @@
 // @ts-check
 
-/** Vitest names only the counts that are not zero; this closes a run with all of them. */
+import {createRequire} from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** Vitest names only the counts that are not zero; this closes a run with all of them, and with what it could not test. */
 export default class SummaryReporter {
 	#line = '';
 
@@ -16,6 +20,32 @@ export default class SummaryReporter {
 
 	/** Called after the default reporter has printed its own summary. */
 	onFinished() {
+		for (const line of untested()) console.log(`not tested here: ${line}`);
 		console.log(this.#line);
+	}
+}
+
+/** Backends that exist but that this machine cannot run. */
+function untested() {
+	const {listDevices} = require('../dist/index.js');
+	const {addon} = require('../dist/native/index.js');
+	const targets = ['avx512vnni', 'avx512', 'avx2', 'neon'].filter(target => !runs(addon(), target));
+	return [
+		...listDevices()
+			.filter((/** @type {{usable: boolean}} */ device) => !device.usable)
+			.map((/** @type {{id: string, reason: string}} */ device) => `device ${device.id}: ${device.reason}`),
+		...targets.map(target => `cpu target ${target}: this processor (${process.arch}) does not run it`),
+	];
+}
+
+/** @param {{cpuTarget(): string}} addon @param {string} target */
+function runs(addon, target) {
+	process.env.EXL_CPU_TARGET = target;
+	try {
+		return addon.cpuTarget() === target;
+	} catch {
+		return false;
+	} finally {
+		delete process.env.EXL_CPU_TARGET;
 	}
 }
