@@ -104,6 +104,9 @@ void Loader::read_pieces(const std::string& path, const std::vector<Piece>& piec
   for (size_t reader = 1; reader < readers; reader++) threads.emplace_back(run, reader);
   run(0);
   for (std::thread& thread : threads) thread.join();
+  // At once rather than at the end, so that a large file never fills the cache and no thread has to
+  // drop all of it.
+  if (mode_ == LoadMode::Buffered) file.drop_pages();
 
   if (failure != 0)
     throw Error(Code::FormatInvalid,
