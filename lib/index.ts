@@ -2,6 +2,7 @@ export type {ChatMessage, TextPart} from './chat/index.js';
 export {KvCache, type KvCacheOptions, ops, QuantMatrix, Tensor, type TensorOptions} from './eager/index.js';
 export {type ErrorCode, ExlError, isExlError} from './errors/index.js';
 export type {Chunk, FinishReason, GenerateResult, Generation, Timings} from './generator/index.js';
+export {loadModel, type Model} from './isolate/index.js';
 export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';
 export * as memory from './memory/public.js';
 export {
@@ -9,13 +10,11 @@ export {
 	type DeviceInfo,
 	inspectModel,
 	listDevices,
-	loadModel,
-	Model,
 	type ModelInfo,
 	type Prompt,
 	type ScoreResult,
 	type WeightKindInfo,
 } from './model/index.js';
-export type {DeviceName, LoadOptions, LoadProgress} from './options/index.js';
+export type {DeviceName, Isolation, LoadOptions, LoadProgress} from './options/index.js';
 export type {GenerateOptions} from './sampling/index.js';
 export type {DecodeOptions, EncodeOptions, Tokenizer} from './tokenizer/index.js';

@@ -25,6 +25,7 @@ const arrows = {
 	cache: leaf,
 	generator: ['cache', 'tokenizer', 'sampling', 'chat', ...leaf],
 	model: ['generator', 'cache', 'tokenizer', 'sampling', 'chat', 'models', 'weights', 'ops', ...ops],
+	isolate: ['model', 'generator', 'tokenizer', 'sampling', 'chat', 'models', 'weights', 'memory', 'native', ...leaf],
 	eager: ['cache', 'models', 'weights', 'ops', ...ops],
 	cli: ['index'],
 };

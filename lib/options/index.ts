@@ -1,5 +1,6 @@
 export {
 	type DeviceName,
+	type Isolation,
 	type LoaderName,
 	type LoadOptions,
 	type LoadProgress,

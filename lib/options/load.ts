@@ -7,6 +7,9 @@ export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}
 /** See `LoadOptions.loader`. */
 export type LoaderName = 'direct' | 'buffered' | 'mmap';
 
+/** See `LoadOptions.isolation`. */
+export type Isolation = 'none' | 'process';
+
 export type LoadProgress = {
 	readonly phase: string;
 	/** Bytes so far. */
@@ -38,6 +41,13 @@ export type LoadOptions = {
 	*/
 	readonly loader?: LoaderName | undefined;
 
+	/**
+	`process` runs the model in a child process: a crash of native code ends that process and not this one, and `dispose()`
+	gives everything back by ending it.
+	@default 'none'
+	*/
+	readonly isolation?: Isolation | undefined;
+
 	readonly signal?: AbortSignal | undefined;
 
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -48,6 +58,7 @@ export type ResolvedLoadOptions = {
 	readonly threads?: number | undefined;
 	readonly cache: {readonly tokens?: number | undefined; readonly type: 'fp16'};
 	readonly loader: LoaderName;
+	readonly isolation: Isolation;
 	readonly signal?: AbortSignal | undefined;
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 };
@@ -67,6 +78,7 @@ const schema = v.strictObject(
 			{},
 		),
 		loader: v.optional(v.picklist(['direct', 'buffered', 'mmap'], "'direct', 'buffered' or 'mmap'"), 'direct'),
+		isolation: v.optional(v.picklist(['none', 'process'], "'none' or 'process'"), 'none'),
 		signal: v.optional(abortSignal),
 		onProgress: v.optional(v.custom<(progress: LoadProgress) => void>(f => typeof f === 'function', 'a function')),
 	},

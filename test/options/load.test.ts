@@ -2,11 +2,12 @@ import {expect, test} from 'vitest';
 import {parseLoadOptions} from '../../lib/options/load.js';
 
 test('defaults', () => {
-	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, loader: 'direct'});
+	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, loader: 'direct', isolation: 'none'});
 	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({
 		device: 'auto',
 		cache: {tokens: 16, type: 'fp16'},
 		loader: 'direct',
+		isolation: 'none',
 	});
 });
 
@@ -23,6 +24,7 @@ test.each([
 	[{cache: {type: 'q4'}}, `cache.type must be 'fp16'; got "q4"`],
 	[{cache: 5}, 'cache must be an object; got 5'],
 	[{cache: {token: 5}}, 'loadModel() has no option "cache.token"; did you mean "tokens"?'],
+	[{isolation: true}, "isolation must be 'none' or 'process'; got true"],
 	[{onProgress: 1}, 'onProgress must be a function; got 1'],
 	[{Device: 'cpu'}, 'loadModel() has no option "Device"; did you mean "device"?'],
 ])('refuses %j', (input, message) => {

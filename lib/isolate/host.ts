@@ -1,0 +1,118 @@
+import {type ChatMessage, ChatTemplate} from '../chat/index.js';
+import {ExlError} from '../errors/index.js';
+import {type GenerateResult, Generation} from '../generator/index.js';
+import {encodePrompt, type Prompt, type ScoreResult} from '../model/index.js';
+import type {NativeArray} from '../native/index.js';
+import type {LoaderName} from '../options/index.js';
+import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
+import type {Tokenizer} from '../tokenizer/index.js';
+import type {Model} from './model.js';
+import type {ModelProcess} from './process.js';
+import type {ModelFacts} from './protocol.js';
+
+export type RemoteParts = {
+	readonly process: ModelProcess;
+	readonly directory: string;
+	readonly tokenizer: Tokenizer;
+	readonly vocabulary: number;
+	readonly facts: ModelFacts;
+};
+
+/** A model in a process of its own. Text becomes tokens here, so what is wrong with a prompt is told at once. */
+export class RemoteModel implements Model {
+	readonly tokenizer: Tokenizer;
+	readonly architecture: string;
+	readonly contextTokens: number;
+	readonly cacheTokens: number;
+	readonly loader: LoaderName;
+	readonly device: string;
+
+	readonly #parts: RemoteParts;
+	#chatTemplate: Promise<ChatTemplate> | undefined;
+	#disposed: Promise<void> | undefined;
+
+	constructor(parts: RemoteParts) {
+		this.#parts = parts;
+		this.tokenizer = parts.tokenizer;
+		this.architecture = parts.facts.architecture;
+		this.contextTokens = parts.facts.contextTokens;
+		this.cacheTokens = parts.facts.cacheTokens;
+		this.loader = parts.facts.loader;
+		this.device = parts.facts.device;
+		parts.process.watchOver(this, parts.facts.bytes);
+	}
+
+	generate(prompt: Prompt, options?: GenerateOptions): Generation {
+		return this.#continue(prompt, options, true);
+	}
+
+	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
+		return this.#continue(prompt, options, false).result;
+	}
+
+	chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation {
+		this.#assertOpen();
+		const resolved = parseGenerateOptions(options);
+		return this.#start(
+			async () => {
+				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
+				const text = (await this.#chatTemplate).render(messages);
+				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
+			},
+			resolved,
+			true,
+		);
+	}
+
+	score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
+		this.#assertOpen();
+		const ids = this.#encode(prompt, {});
+		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
+		return this.#parts.process.call({method: 'score', ids}, {signal})[0];
+	}
+
+	logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
+		this.#assertOpen();
+		return this.#parts.process.call({method: 'logits', ids: this.#encode(prompt, {})}, {signal})[0];
+	}
+
+	dispose(): Promise<void> {
+		const {process} = this.#parts;
+		this.#disposed ??= process.close(new ExlError('EXL_DISPOSED', `${process.name} was disposed`));
+		return this.#disposed;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
+	}
+
+	#continue(prompt: Prompt, options: GenerateOptions | undefined, streams: boolean): Generation {
+		this.#assertOpen();
+		const resolved = parseGenerateOptions(options);
+		const ids = this.#encode(prompt, {addBos: resolved.addBos});
+		return this.#start(async () => ids, resolved, streams);
+	}
+
+	#start(
+		prompt: () => Promise<readonly number[]>,
+		{stop, signal, ...rest}: ResolvedGenerateOptions,
+		streams: boolean,
+	): Generation {
+		const options: GenerateOptions = {...rest, stop: [...stop.strings, ...stop.ids]};
+		return new Generation(async (emit, left) => {
+			const {process} = this.#parts;
+			const ids = await prompt();
+			const [result, id] = process.call({method: 'generate', ids, options, streams}, {signal, onChunk: emit});
+			left.addEventListener('abort', () => process.leave(id), {once: true});
+			return result;
+		});
+	}
+
+	#encode(prompt: Prompt, options: Parameters<typeof encodePrompt>[1]): readonly number[] {
+		return encodePrompt(prompt, options, this.tokenizer, this.#parts.vocabulary);
+	}
+
+	#assertOpen(): void {
+		if (this.#disposed) throw new ExlError('EXL_DISPOSED', `${this.#parts.process.name} was used after dispose()`);
+	}
+}

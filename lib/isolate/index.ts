@@ -1,0 +1,2 @@
+export {loadModel} from './load.js';
+export type {Model} from './model.js';

@@ -1,0 +1,70 @@
+import type {GenerateResult} from '../generator/index.js';
+import type {ScoreResult} from '../model/index.js';
+import type {NativeArray} from '../native/index.js';
+import type {LoaderName, LoadOptions, LoadProgress} from '../options/index.js';
+import type {GenerateOptions} from '../sampling/index.js';
+import type {Batch} from './batch.js';
+import type {WireError} from './wire-error.js';
+
+// What parent and child say to each other. Everything is plain data: signals and listeners stay in the parent, and so
+// does the tokenizer, so a prompt is always token ids.
+
+/** Something the child does, named as the method it stands for. */
+export type Call =
+	| {readonly method: 'loadModel'; readonly directory: string; readonly options: LoadOptions}
+	| GenerateCall
+	| {readonly method: 'score' | 'logits'; readonly ids: readonly number[]};
+
+export type GenerateCall = {
+	readonly method: 'generate';
+	readonly ids: readonly number[];
+	readonly options: GenerateOptions;
+	/** Whether anybody wants chunks, and not just the answer. */
+	readonly streams: boolean;
+};
+
+/** What a call answers. */
+export type Answers = {
+	readonly loadModel: ModelFacts;
+	readonly generate: GenerateResult;
+	readonly score: ScoreResult;
+	readonly logits: NativeArray;
+};
+
+/** What the parent's model says about itself. */
+export type ModelFacts = {
+	readonly architecture: string;
+	readonly contextTokens: number;
+	readonly cacheTokens: number;
+	readonly loader: LoaderName;
+	readonly device: string;
+	/** Bytes on the child's ledger. */
+	readonly bytes: number;
+};
+
+export type ToChild =
+	| {readonly type: 'call'; readonly id: number; readonly call: Call}
+	/** The reader took this many chunks. */
+	| {readonly type: 'taken'; readonly id: number; readonly count: number}
+	/** The reader left its loop: end in order. */
+	| {readonly type: 'leave'; readonly id: number}
+	/** Nobody waits for the answer any more. */
+	| {readonly type: 'abort'; readonly id: number};
+
+export type FromChild =
+	| {readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress}
+	| {readonly type: 'chunks'; readonly id: number; readonly batch: Batch}
+	| {readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers]}
+	| {readonly type: 'failure'; readonly id: number; readonly error: WireError};
+
+/** Chunks that may be on their way to a reader before its job pauses; enough to hide the way there and back. */
+export const chunksInFlight = 128;
+
+/** Chunks that make a message full, and as many taken are worth telling. */
+export const chunksPerMessage = 64;
+
+/**
+Milliseconds between two messages with chunks of one job. A chunk that comes later than this after the last message does
+not wait, so only models above 250 tokens/s have theirs gathered.
+*/
+export const messageIntervalMs = 4;
