@@ -53,7 +53,7 @@ export class Tensor {
 	}
 
 	/** A copy of the values: `Float32Array` on `cpu`, `Float64Array` on `reference`. */
-	read(): Promise<NativeArray> {
+	async read(): Promise<NativeArray> {
 		return addon().readTensor(this.#device.id, this.#handle.id);
 	}
 

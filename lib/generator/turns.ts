@@ -1,3 +1,5 @@
+import {setMaxListeners} from 'node:events';
+
 /** Lets one holder at a time pass, in the order they came. */
 export class Turns {
 	#last: Promise<void> = Promise.resolve();
@@ -37,4 +39,27 @@ export async function abortable(promise: Promise<void>, signal: AbortSignal): Pr
 	} finally {
 		signal.removeEventListener('abort', abort);
 	}
+}
+
+/**
+A signal that aborts with the first of `signals`, until it is unlinked. Node keeps what `AbortSignal.any()` returns alive
+as long as somebody listens to it, and with it a job whose reader has gone, and its model.
+*/
+export function firstOf(...signals: readonly (AbortSignal | undefined)[]): {signal: AbortSignal; unlink: () => void} {
+	const controller = new AbortController();
+	const {signal} = controller;
+	const unlinks = signals.map(source => {
+		// Any number of jobs may share one signal; Node would warn from the eleventh on.
+		if (source) setMaxListeners(0, source);
+		const abort = () => controller.abort(source?.reason);
+		if (source?.aborted) abort();
+		else source?.addEventListener('abort', abort, {once: true});
+		return () => source?.removeEventListener('abort', abort);
+	});
+	return {
+		signal,
+		unlink: () => {
+			for (const unlink of unlinks) unlink();
+		},
+	};
 }

@@ -38,6 +38,8 @@ export class Device {
 		await this.drain();
 		this.#users--;
 		if (this.#users > 0) return;
+		// What is still on the ledger would be a leak of ours: it must stay visible.
+		if (addon().totals(this.id).buffers > 0) return;
 		Device.#open.delete(this.kind);
 		addon().closeDevice(this.id);
 	}

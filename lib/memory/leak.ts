@@ -1,4 +1,5 @@
 import {EventEmitter} from 'node:events';
+import {ExlError} from '../errors/index.js';
 import {logMemory} from './log.js';
 import type {Tracked} from './resource.js';
 
@@ -20,6 +21,9 @@ const emitter = new EventEmitter();
 
 /** Calls `listener` whenever something was collected without `dispose()`. */
 export function on(event: 'leak', listener: (report: LeakReport) => void): void {
+	if (event !== 'leak' || typeof listener !== 'function') {
+		throw new ExlError('EXL_INVALID_ARGUMENT', "memory.on() takes 'leak' and a function");
+	}
 	emitter.on(event, listener);
 }
 

@@ -1,4 +1,5 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
+import {dirname, sep} from 'node:path';
 import {reportLeak} from './leak.js';
 import {logMemory} from './log.js';
 
@@ -30,8 +31,12 @@ it watches keep alive never fires.
 */
 const registry = new FinalizationRegistry<Tracked>(tracked => {
 	live.delete(tracked.resource.name);
-	reportLeak(tracked);
-	void tracked.resource.release();
+	try {
+		reportLeak(tracked);
+	} finally {
+		// A listener that throws does not keep the memory.
+		void tracked.resource.release();
+	}
 });
 
 let stacks = false;
@@ -60,8 +65,18 @@ export function track(object: Disposable & object, resource: Resource): () => vo
 	};
 }
 
+/** This package's own files. */
+const library = dirname(__dirname) + sep;
+
 /** The caller's frames, ours left out. */
 function creationStack(): string {
-	const lines = new Error().stack?.split('\n').slice(3) ?? [];
-	return lines.map(line => line.trim()).join('\n');
+	const {stackTraceLimit} = Error;
+	Error.stackTraceLimit = 30;
+	const [, ...lines] = new Error().stack?.split('\n') ?? [];
+	Error.stackTraceLimit = stackTraceLimit;
+	const first = lines.findIndex(line => !line.includes(library));
+	return lines
+		.slice(first)
+		.map(line => line.trim())
+		.join('\n');
 }

@@ -7,7 +7,8 @@ export type WatchOptions = {
 };
 
 /** Takes a snapshot every `intervalMs` milliseconds until the returned function is called. Does not keep Node alive. */
-export function watch({intervalMs, onSample}: WatchOptions): () => void {
+export function watch(options: WatchOptions): () => void {
+	const {intervalMs, onSample}: Partial<WatchOptions> = options ?? {};
 	if (!(typeof intervalMs === 'number' && intervalMs >= 1 && intervalMs <= 2 ** 31 - 1)) {
 		throw new ExlError(
 			'EXL_INVALID_ARGUMENT',

@@ -2,7 +2,7 @@ import {randomInt} from 'node:crypto';
 import type {ContiguousPages} from '../cache/index.js';
 import {type ChatMessage, ChatTemplate} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {abortable, type Chunk, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
+import {abortable, type Chunk, firstOf, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
 import {Holding} from '../memory/index.js';
 import type {ConfiguredModel, WeightScope} from '../models/index.js';
 import type {NativeArray} from '../native/index.js';
@@ -201,16 +201,20 @@ export class Model {
 		userSignal?: AbortSignal,
 	): Promise<T> {
 		const run = async () => {
-			const signal = AbortSignal.any([this.#closing.signal, ...(userSignal ? [userSignal] : [])]);
-			this.#assertFits(ids);
-			const pass = await this.#turns.wait(signal);
-			const pages = this.#parts.pages.acquire()!;
-			const sequence = new ModelSequence(this.#parts.program, pages);
+			const {signal, unlink} = firstOf(this.#closing.signal, userSignal);
 			try {
-				return await work(sequence, signal);
+				this.#assertFits(ids);
+				const pass = await this.#turns.wait(signal);
+				const pages = this.#parts.pages.acquire()!;
+				const sequence = new ModelSequence(this.#parts.program, pages);
+				try {
+					return await work(sequence, signal);
+				} finally {
+					sequence.release();
+					pass();
+				}
 			} finally {
-				sequence.release();
-				pass();
+				unlink();
 			}
 		};
 		const running = run();

@@ -102,7 +102,9 @@ function rowMismatch(weight: TensorEntry, found: number, expected: number): ExlE
 /** From the packed row of each feature to the feature of each packed row. Nothing for the identity. */
 function invert(inverse: Int32Array, entry: TensorEntry): Int32Array | undefined {
 	const permutation = new Int32Array(inverse.length).fill(-1);
-	for (const [feature, row] of inverse.entries()) {
+	// By index: an iterator of pairs leaves an array per feature to the garbage collector, megabytes for a large model.
+	for (let feature = 0; feature < inverse.length; feature++) {
+		const row = inverse[feature]!;
 		if (row < 0 || row >= inverse.length || permutation[row] !== -1) {
 			throw broken(entry, `puts feature ${feature} into row ${row}, expected each of 0..${inverse.length - 1} once`);
 		}

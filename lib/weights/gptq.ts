@@ -102,7 +102,7 @@ function sortByGroup(groupOfRow: Int32Array, groups: number): {rows: Int32Array;
 	for (let group = 1; group < groups; group++) next[group] = next[group - 1]! + rows[group - 1]!;
 
 	const order = new Int32Array(groupOfRow.length);
-	for (const [row, group] of groupOfRow.entries()) order[next[group]!++] = row;
+	for (let row = 0; row < groupOfRow.length; row++) order[next[groupOfRow[row]!]!++] = row;
 	return {rows, order: order.every((row, i) => row === i) ? undefined : order};
 }
 

@@ -9,6 +9,9 @@ namespace {
 // Rows of one sequence that are attended to together: keys are read once for all of them.
 constexpr int64_t kRowBlock = 16;
 
+// Multiply-adds below which another thread costs more than it saves.
+constexpr int64_t kGrain = 1 << 18;
+
 struct RowBlock {
   int64_t first, end;
 };
@@ -87,13 +90,19 @@ void attention(Backend& backend, const Call& call, const Run& run) {
   for_each_block(call.in(3), q.shape[0], [&](RowBlock block) { blocks.push_back(block); });
   const int64_t per_thread = block_queries(call) * query_floats(cache.dim);
   const int64_t tasks = int64_t(blocks.size()) * cache.key_heads;
-  cpu.pool.parallel(tasks, [&](int64_t task, int thread) {
+  const auto run_task = [&](int64_t task, int thread) {
     const RowBlock& block = blocks[size_t(task / cache.key_heads)];
     Attention mine = attention;
     mine.pages = pages.as<int32_t>() + sequences[block.first] * pages.shape[1];
     auto* scratch = reinterpret_cast<float*>(run.scratch) + thread * per_thread;
     cpu.target.attention(mine, block.first, block.end, task % cache.key_heads, scratch);
-  });
+  };
+  int64_t seen = 0;  // keys, by all rows together
+  for (int64_t r = 0; r < q.shape[0]; r++) seen += attention.positions[r] + 1;
+  if (seen * q.shape[1] * cache.dim >= kGrain)
+    cpu.pool.parallel(tasks, run_task);
+  else
+    for (int64_t task = 0; task < tasks; task++) run_task(task, 0);
 }
 
 }  // namespace exl::cpu

@@ -16,8 +16,8 @@ std::string bias_objection(const Call& call) {
   return {};
 }
 
-// Multiply-adds below which another thread costs more than it saves.
-constexpr int64_t kGrain = 1 << 15;
+// Multiply-adds below which another thread costs more than it saves: some microseconds of work.
+constexpr int64_t kGrain = 1 << 18;
 
 struct QuantScratch {
   int8_t* activations;

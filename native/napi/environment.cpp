@@ -5,8 +5,9 @@ namespace exl {
 Environment::Environment(Napi::Env env, Napi::Function error_constructor)
     : env_(env), error_constructor_(Napi::Persistent(error_constructor)) {
   error_constructor_.SuppressDestruct();
-  const auto call = [](napi_env, napi_value, void* context, void*) {
-    static_cast<Environment*>(context)->settle();
+  const auto call = [](napi_env caller, napi_value, void* context, void*) {
+    // Null while the environment is torn down: no JavaScript may run any more.
+    if (caller) static_cast<Environment*>(context)->settle();
   };
   const napi_value name = Napi::String::New(env, "node-exllama");
   napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, call,
