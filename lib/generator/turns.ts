@@ -41,6 +41,12 @@ export async function abortable(promise: Promise<void>, signal: AbortSignal): Pr
 	}
 }
 
+/** Any number of jobs may share one signal; Node would warn from the eleventh on. */
+export function expectManyListeners(signal: AbortSignal): void {
+	// A polyfill has no limit to raise.
+	if (signal instanceof EventTarget) setMaxListeners(0, signal);
+}
+
 /**
 A signal that aborts with the first of `signals`, until it is unlinked. Node keeps what `AbortSignal.any()` returns alive
 as long as somebody listens to it, and with it a job whose reader has gone, and its model.
@@ -49,8 +55,7 @@ export function firstOf(...signals: readonly (AbortSignal | undefined)[]): {sign
 	const controller = new AbortController();
 	const {signal} = controller;
 	const unlinks = signals.map(source => {
-		// Any number of jobs may share one signal; Node would warn from the eleventh on.
-		if (source) setMaxListeners(0, source);
+		if (source) expectManyListeners(source);
 		const abort = () => controller.abort(source?.reason);
 		if (source?.aborted) abort();
 		else source?.addEventListener('abort', abort, {once: true});

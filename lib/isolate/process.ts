@@ -1,5 +1,6 @@
 import type {ChildProcess} from 'node:child_process';
 import {ExlError} from '../errors/index.js';
+import {expectManyListeners} from '../generator/index.js';
 import {type Disposable, track} from '../memory/resource.js';
 import {forkChild} from './fork.js';
 import {type Listeners, Pending} from './pending.js';
@@ -82,6 +83,7 @@ export class ModelProcess {
 		if (this.#ended) pending.fail(this.#ended);
 		else if (signal?.aborted) pending.fail(signal.reason);
 		else {
+			if (signal) expectManyListeners(signal);
 			signal?.addEventListener('abort', abort, {once: true});
 			this.#calls.set(id, pending as unknown as Pending);
 			this.#waits(id, true);
