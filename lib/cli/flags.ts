@@ -7,15 +7,27 @@ export type CommonFlags = {
 	readonly threads?: number;
 	readonly cacheType?: string;
 	readonly cacheTokens?: number;
+	readonly loader?: string;
 };
 
 export type GenerationFlags = {
 	readonly maxTokens?: number;
+	readonly minTokens?: number;
 	readonly temperature?: number;
 	readonly topK?: number;
 	readonly topP?: number;
 	readonly minP?: number;
+	readonly typicalP?: number;
+	readonly topA?: number;
+	readonly tfs?: number;
 	readonly repetitionPenalty?: number;
+	readonly repetitionRange?: number;
+	readonly repetitionDecay?: number;
+	readonly frequencyPenalty?: number;
+	readonly presencePenalty?: number;
+	readonly smoothingFactor?: number;
+	readonly temperatureLast?: true;
+	readonly skew?: number;
 	readonly seed?: number;
 	readonly stop?: string[];
 };
@@ -27,17 +39,29 @@ export function commonFlags(command: Command): Command {
 		.option('--device <name>', 'auto, cpu, cuda, cuda:N or reference')
 		.option('--threads <n>', 'threads of the CPU backend [one per physical core]', number)
 		.option('--cache-type <type>', 'type of the key/value cache: fp16')
-		.option('--cache-tokens <n>', 'tokens the key/value cache holds [the context, at most 8192]', number);
+		.option('--cache-tokens <n>', 'tokens the key/value cache holds [the context, at most 8192]', number)
+		.option('--loader <name>', 'direct, buffered or mmap [direct]');
 }
 
 export function generationFlags(command: Command): Command {
 	return command
 		.option('--max-tokens <n>', 'tokens to generate at most [until the context ends]', number)
+		.option('--min-tokens <n>', 'tokens before the text may end [0]', number)
 		.option('--temperature <t>', 'divides the logits; 0 is greedy [0.8]', number)
 		.option('--top-k <k>', 'keep the k most probable tokens; 0 keeps all [50]', number)
 		.option('--top-p <p>', 'keep the most probable tokens up to this probability [0.8]', number)
 		.option('--min-p <p>', 'keep tokens this fraction as probable as the most probable one [0]', number)
+		.option('--typical-p <p>', 'keep tokens of the most typical surprise up to this probability [1]', number)
+		.option('--top-a <a>', 'keep tokens of a probability of a times the square of the largest [0]', number)
+		.option('--tfs <z>', 'tail free sampling: cut where the probabilities flatten [1]', number)
+		.option('--temperature-last', 'apply the temperature after the truncations')
+		.option('--smoothing-factor <x>', 'quadratic smoothing of the logits [0]', number)
+		.option('--skew <x>', 'above 0, less probable tokens are drawn more often [0]', number)
 		.option('--repetition-penalty <x>', 'above 1, tokens seen before become less probable [1.025; greedy: 1]', number)
+		.option('--presence-penalty <x>', 'subtracted from the logits of tokens seen before [0]', number)
+		.option('--frequency-penalty <x>', 'the same, for each time a token was seen [0]', number)
+		.option('--repetition-range <n>', 'how many of the last tokens the penalties see; -1: all [-1]', number)
+		.option('--repetition-decay <n>', 'over how many tokens before that they fade [0]', number)
 		.option('--seed <n>', 'same seed, same text [random]', number)
 		.option('--stop <text>', 'a string that ends the text; may be repeated', (text, before: string[] = []) => [
 			...before,
@@ -46,14 +70,22 @@ export function generationFlags(command: Command): Command {
 }
 
 /** Values are checked by the library; a type here is only a promise to it. */
-export function loadOptions({device, threads, cacheType, cacheTokens}: CommonFlags): LoadOptions {
+export function loadOptions({device, threads, cacheType, cacheTokens, loader}: CommonFlags): LoadOptions {
 	const cache = {tokens: cacheTokens, type: cacheType as 'fp16' | undefined};
-	return {device: device as LoadOptions['device'], threads, cache};
+	return {device: device as LoadOptions['device'], threads, cache, loader: loader as LoadOptions['loader']};
 }
 
 export function generateOptions(flags: GenerationFlags): GenerateOptions {
-	const {maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop} = flags;
-	return {maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop};
+	const {maxTokens, minTokens, seed, stop} = flags;
+	const {temperature, temperatureLast, smoothingFactor, skew} = flags;
+	const {topK, topP, topA, minP, tfs, typicalP} = flags;
+	const {repetitionPenalty, presencePenalty, frequencyPenalty, repetitionRange, repetitionDecay} = flags;
+	return {
+		...{maxTokens, minTokens, seed, stop},
+		...{temperature, temperatureLast, smoothingFactor, skew},
+		...{topK, topP, topA, minP, tfs, typicalP},
+		...{repetitionPenalty, presencePenalty, frequencyPenalty, repetitionRange, repetitionDecay},
+	};
 }
 
 /** @throws {InvalidArgumentError} */

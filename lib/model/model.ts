@@ -13,6 +13,7 @@ import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
 import type {ConfigReader} from '../weights/index.js';
 import {type ProgramPlace, ProgramSet} from './programs.js';
 import {encodePrompt, type Prompt} from './prompt.js';
+import {samplerSettings} from './sampler.js';
 import {type ScoreResult, score} from './score.js';
 import {ModelSequence} from './sequence.js';
 
@@ -170,13 +171,15 @@ export class Model {
 		left: AbortSignal,
 	): Promise<GenerateResult> {
 		const seed = options.seed ?? randomInt(2 ** 47);
-		sequence.sampleWith({...options, seed}, promptIds);
-		const {stopIds} = this.#parts;
+		const stopIds = new Set([...this.#parts.stopIds, ...options.stop.ids]);
+		const {vocabulary} = this.#parts.configured.shape;
+		const {tokenizer} = this;
+		sequence.sampleWith(samplerSettings(options, {seed, stopIds, vocabulary, tokenizer}), promptIds);
 		const room = Math.min(this.contextTokens, this.cacheTokens) - promptIds.length + 1;
 		const request = {
 			promptIds,
 			maxTokens: Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, room),
-			stopIds: new Set([...stopIds, ...options.stop.ids]),
+			stopIds,
 			stopStrings: options.stop.strings,
 			signal,
 			left,

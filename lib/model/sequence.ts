@@ -1,4 +1,5 @@
 import type {SequencePages} from '../cache/index.js';
+import {ExlError} from '../errors/index.js';
 import type {Sequence} from '../generator/index.js';
 import {prefillTokens} from '../generator/index.js';
 import {Handle} from '../memory/index.js';
@@ -21,8 +22,7 @@ export class ModelSequence implements Sequence {
 
 	/** @param promptIds What the penalties see before the first draw. */
 	sampleWith(settings: SamplerSettings, promptIds: readonly number[]): void {
-		const {temperature, topK, topP, minP, repetitionPenalty, seed} = settings;
-		const id = addon().createSampler({temperature, topK, topP, minP, repetitionPenalty, seed});
+		const id = addon().createSampler(settings);
 		this.#sampler = new Handle(id, 'the sampler');
 		addon().feedSampler(id, Int32Array.from(promptIds));
 	}
@@ -34,7 +34,10 @@ export class ModelSequence implements Sequence {
 	async step(ids: readonly number[], position: number): Promise<number> {
 		const slots = this.slots(ids, position, [ids.length - 1]);
 		const [drawn] = await this.#program.step({...slots, samplers: Int32Array.of(this.#sampler!.id)});
-		return drawn![0]!;
+		const id = drawn![0]!;
+		if (id >= 0) return id;
+		const message = 'allowedTokens, bannedTokens and minTokens leave no token that may come next';
+		throw new ExlError('EXL_INVALID_ARGUMENT', message);
 	}
 
 	/** Logits after the last of `ids`, which begin the sequence. */

@@ -79,6 +79,44 @@ export type SamplerSettings = {
 	readonly minP: number;
 	readonly repetitionPenalty: number;
 	readonly seed: number;
+
+	// What is absent is off.
+	readonly temperatureLast?: 0 | 1;
+	readonly smoothingFactor?: number;
+	readonly dynamicMin?: number;
+	readonly dynamicMax?: number;
+	readonly dynamicExponent?: number;
+	readonly topA?: number;
+	readonly tfs?: number;
+	readonly typicalP?: number;
+	readonly skew?: number;
+	readonly presencePenalty?: number;
+	readonly frequencyPenalty?: number;
+	readonly repetitionRange?: number;
+	readonly repetitionDecay?: number;
+	readonly dryMultiplier?: number;
+	readonly dryBase?: number;
+	readonly dryAllowedLength?: number;
+	readonly dryRange?: number;
+	readonly dryBreakers?: Int32Array;
+	readonly xtcProbability?: number;
+	readonly xtcThreshold?: number;
+	/** Never removed. */
+	readonly xtcIgnored?: Int32Array;
+	readonly mirostatTau?: number;
+	readonly mirostatEta?: number;
+	/** `endIds` are not drawn before as many tokens were. */
+	readonly minTokens?: number;
+	readonly endIds?: Int32Array;
+	/** Ids from here on are padding. */
+	readonly vocabulary?: number;
+	readonly biasIds?: Int32Array;
+	readonly biasValues?: Float32Array;
+	/** Empty: all. */
+	readonly allowedIds?: Int32Array;
+	readonly bannedIds?: Int32Array;
+	/** Its variants of top-p and typical. */
+	readonly exllamav2?: 0 | 1;
 };
 
 export type NativeArray = Float32Array | Float64Array | Int32Array;
@@ -126,6 +164,13 @@ export type Addon = {
 	readTensor(device: NativeHandle, tensor: NativeHandle): Promise<NativeArray>;
 	createSampler(settings: SamplerSettings): NativeHandle;
 	feedSampler(sampler: NativeHandle, tokens: Int32Array): void;
+	/** For tests: what the next draw chooses from. */
+	samplerDistribution(
+		sampler: NativeHandle,
+		logits: Float32Array,
+	): {readonly ids: Int32Array; readonly probabilities: Float64Array};
+	/** For tests: draws in a row, each from these logits; -1 where the settings leave no token. */
+	samplerDraw(sampler: NativeHandle, logits: Float32Array, count: number): Int32Array;
 
 	infer(op: string, shapes: readonly (WireShape | null)[]): number[][];
 	compile(device: NativeHandle, program: WireProgram, owner: string): Promise<NativeHandle>;

@@ -1,28 +1,21 @@
 import * as v from 'valibot';
-import {abortSignal, integer, numberWhere, parseOptions} from '../options/parse.js';
+import {ExlError} from '../errors/index.js';
+import {abortSignal, integer, parseOptions} from '../options/index.js';
+import {type PenaltyOptions, penaltyEntries} from './penalties.js';
+import {type TemperatureOptions, temperatureEntries} from './temperature.js';
+import {type TokenOptions, tokenEntries} from './tokens.js';
+import {type TruncationOptions, truncationEntries} from './truncation.js';
 
 /** How to continue a prompt. The defaults are ExLlamaV2's. */
-export type GenerateOptions = {
+export type GenerateOptions = TextOptions & TemperatureOptions & TruncationOptions & PenaltyOptions & TokenOptions;
+
+/** Where a text begins and ends. */
+export type TextOptions = {
 	/** Tokens to generate at most, at least 1. @default until the context ends */
 	readonly maxTokens?: number | undefined;
 
-	/** Divides the logits. 0 always takes the most probable token (greedy). @default 0.8 */
-	readonly temperature?: number | undefined;
-
-	/** Keeps the k most probable tokens; 0 keeps all. @default 50 */
-	readonly topK?: number | undefined;
-
-	/** Keeps the most probable tokens up to this probability, 0 to 1; 0 and 1 keep all. @default 0.8 */
-	readonly topP?: number | undefined;
-
-	/** Keeps tokens at least this fraction as probable as the most probable one, 0 to 1. @default 0 */
-	readonly minP?: number | undefined;
-
-	/**
-	Divides positive and multiplies negative logits of tokens seen before; 1 is off.
-	@default 1.025; 1 if `temperature` is 0, so that greedy is the most probable token and nothing else
-	*/
-	readonly repetitionPenalty?: number | undefined;
+	/** Tokens before which none is drawn that ends the text. A `stop` string may still end it. @default 0 */
+	readonly minTokens?: number | undefined;
 
 	/** Whole number; the same seed and prompt give the same text. @default random */
 	readonly seed?: number | undefined;
@@ -36,20 +29,7 @@ export type GenerateOptions = {
 	readonly signal?: AbortSignal | undefined;
 };
 
-export type ResolvedGenerateOptions = {
-	readonly maxTokens?: number | undefined;
-	readonly temperature: number;
-	readonly topK: number;
-	readonly topP: number;
-	readonly minP: number;
-	readonly repetitionPenalty: number;
-	readonly seed?: number | undefined;
-	readonly stop: {readonly strings: readonly string[]; readonly ids: readonly number[]};
-	readonly addBos?: boolean | undefined;
-	readonly signal?: AbortSignal | undefined;
-};
-
-const fraction = numberWhere('a number from 0 to 1', n => n >= 0 && n <= 1);
+export type ResolvedGenerateOptions = v.InferOutput<typeof schema> & {readonly repetitionPenalty: number};
 
 const isStop = (value: unknown) =>
 	typeof value === 'string' ? value !== '' : Number.isSafeInteger(value) && (value as number) >= 0;
@@ -68,24 +48,18 @@ const stop = v.pipe(
 const schema = v.strictObject(
 	{
 		maxTokens: v.optional(integer(1)),
-		temperature: v.optional(
-			numberWhere('a number of at least 0', n => n >= 0),
-			0.8,
-		),
-		topK: v.optional(integer(0), 50),
-		topP: v.optional(fraction, 0.8),
-		minP: v.optional(fraction, 0),
-		repetitionPenalty: v.optional(numberWhere('a number above 0', n => n > 0)),
+		minTokens: v.optional(integer(0), 0),
+		...temperatureEntries,
+		...truncationEntries,
+		...penaltyEntries,
+		...tokenEntries,
 		seed: v.optional(integer(0)),
 		stop: v.optional(stop, []),
 		addBos: v.optional(v.boolean('true or false')),
 		signal: v.optional(abortSignal),
 	},
 	'an object',
-) satisfies v.GenericSchema<GenerateOptions, Unresolved<'repetitionPenalty'>>;
-
-type Unresolved<Name extends keyof ResolvedGenerateOptions> = Omit<ResolvedGenerateOptions, Name> &
-	Pick<GenerateOptions, Name & keyof GenerateOptions>;
+) satisfies v.GenericSchema<GenerateOptions, unknown>;
 
 /**
 Checks the options of `generate()`, `complete()` and `chat()` and fills in defaults.
@@ -94,7 +68,26 @@ Checks the options of `generate()`, `complete()` and `chat()` and fills in defau
 */
 export function parseGenerateOptions(input: unknown = {}): ResolvedGenerateOptions {
 	const options = parseOptions(schema, input, 'generate()');
+	refuseContradictions(options);
 	// As ExLlamaV2's greedy settings: no penalty unless one is asked for.
 	const {repetitionPenalty = options.temperature === 0 ? 1 : 1.025} = options;
 	return {...options, repetitionPenalty};
+}
+
+function refuseContradictions(options: v.InferOutput<typeof schema>): void {
+	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = []} = options;
+	const refuse = (op: string, message: string) => {
+		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op});
+	};
+	if (maxTokens !== undefined && minTokens > maxTokens) {
+		refuse('minTokens', `minTokens must be at most maxTokens, which is ${maxTokens}; got ${minTokens}`);
+	}
+	if (dynamicTemperature && dynamicTemperature.min > dynamicTemperature.max) {
+		const {min, max} = dynamicTemperature;
+		refuse('dynamicTemperature.min', `dynamicTemperature.min must be at most max, which is ${max}; got ${min}`);
+	}
+	const banned = new Set(bannedTokens);
+	if (allowedTokens?.every(id => banned.has(id))) {
+		refuse('allowedTokens', 'allowedTokens must have a token that is not in bannedTokens, or nothing can be drawn');
+	}
 }

@@ -67,6 +67,8 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<read_tensor>(exports, "readTensor");
   add<create_sampler>(exports, "createSampler");
   add<feed_sampler>(exports, "feedSampler");
+  add<sampler_distribution>(exports, "samplerDistribution");
+  add<sampler_draw>(exports, "samplerDraw");
   add<infer>(exports, "infer");
   add<compile>(exports, "compile");
   add<step>(exports, "step");

@@ -167,27 +167,4 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
   });
 }
 
-// createSampler({temperature, topK, topP, minP, repetitionPenalty, seed}) -> sampler
-Napi::Value create_sampler(const Napi::CallbackInfo& info) {
-  const Napi::Object from = object(info[0], "settings");
-  SamplerSettings settings;
-  settings.temperature = float(number(from, "temperature"));
-  settings.top_k = int(integer(from, "topK"));
-  settings.top_p = float(number(from, "topP"));
-  settings.min_p = float(number(from, "minP"));
-  settings.repetition_penalty = float(number(from, "repetitionPenalty"));
-  settings.seed = uint64_t(integer(from, "seed"));
-  return Napi::Number::New(info.Env(),
-                           Environment::of(info.Env()).add(std::make_shared<Sampler>(settings)));
-}
-
-// feedSampler(sampler, Int32Array): tokens of the prompt, before the first step.
-Napi::Value feed_sampler(const Napi::CallbackInfo& info) {
-  const auto sampler = Environment::of(info.Env()).get<Sampler>(handle(info, 0));
-  Napi::Object holder = Napi::Object::New(info.Env());
-  holder.Set("tokens", info[1]);
-  sampler->feed(numbers<int32_t>(holder, "tokens"));
-  return info.Env().Undefined();
-}
-
 }  // namespace exl

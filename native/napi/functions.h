@@ -26,8 +26,11 @@ Napi::Value load_weight(const Napi::CallbackInfo& info);
 Napi::Value create_cache(const Napi::CallbackInfo& info);
 Napi::Value create_tensor(const Napi::CallbackInfo& info);
 Napi::Value read_tensor(const Napi::CallbackInfo& info);
+
 Napi::Value create_sampler(const Napi::CallbackInfo& info);
 Napi::Value feed_sampler(const Napi::CallbackInfo& info);
+Napi::Value sampler_distribution(const Napi::CallbackInfo& info);
+Napi::Value sampler_draw(const Napi::CallbackInfo& info);
 
 Napi::Value infer(const Napi::CallbackInfo& info);
 Napi::Value compile(const Napi::CallbackInfo& info);

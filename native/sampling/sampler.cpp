@@ -2,107 +2,95 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "sampling/random.h"
+#include "sampling/stages.h"
 
 namespace exl {
 
 namespace {
 
-// SplitMix64 (Steele, Lea and Flood, 2014) over seed and counter: a random access stream.
-double uniform(uint64_t seed, uint64_t counter) {
-  uint64_t z = seed + (counter + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  z ^= z >> 31;
-  return double(z >> 11) * 0x1p-53;
+constexpr Stage kLogitStages[] = {clean, penalties, bias, dry, masks};
+
+// Top-k comes before the softmax, which does not change the order: so only k exponentials are
+// computed, and tokens too improbable for a float are still told apart.
+constexpr Stage kStages[] = {
+    top_k,    softmax,          top_p, top_a,         min_p, tail_free, typical,
+    mirostat, post_temperature, xtc,   order_for_skew};
+
+// The candidate at `target` of the summed weights.
+int64_t find(const Candidates& list, double target) {
+  constexpr int64_t kBlock = 64;
+  double mass = 0;
+  for (int64_t i = 0; i < list.count; i += kBlock) {
+    const int64_t end = std::min(i + kBlock, list.count);
+    const double here = total(list.values + i, end - i);
+    if (i + kBlock < list.count && mass + here <= target) {
+      mass += here;
+      continue;
+    }
+    for (int64_t k = i; k < end; k++) {
+      mass += double(list.values[k]);
+      if (mass > target && list.values[k] > 0) return k;
+    }
+  }
+  // Rounding left the target out of reach.
+  int64_t last = list.count - 1;
+  while (last > 0 && list.values[last] == 0) last--;
+  return last;
 }
-
-constexpr float kLowest = -1e30f;
-
-struct Candidate {
-  float value;
-  int32_t id;
-};
 
 }  // namespace
 
+void order_for_skew(const StageContext& context, Candidates& list) {
+  if (context.settings.skew != 0) list.sort();
+}
+
+Sampler::Sampler(SamplerSettings settings)
+    : settings_(std::move(settings)), mirostat_mu_(2 * settings_.mirostat.tau) {}
+
 void Sampler::feed(const std::vector<int32_t>& tokens) {
-  if (settings_.repetition_penalty == 1) return;
-  for (const int32_t token : tokens) {
-    if (token < 0) continue;
-    if (size_t(token) >= is_seen_.size()) is_seen_.resize(size_t(token) + 1);
-    if (is_seen_[size_t(token)]) continue;
-    is_seen_[size_t(token)] = true;
-    seen_.push_back(token);
-  }
+  if (!settings_.penalties.active() && settings_.dry.multiplier == 0) return;
+  for (const int32_t token : tokens)
+    if (token >= 0) history_.push_back(token);
 }
 
-void Sampler::penalise(float* logits, int64_t vocabulary) {
-  const float penalty = settings_.repetition_penalty;
-  for (const int32_t token : seen_) {
-    if (token >= vocabulary) continue;
-    float& logit = logits[token];
-    logit = logit > 0 ? logit / penalty : logit * penalty;
-  }
-}
+size_t Sampler::scratch_bytes(int64_t vocabulary) { return Candidates::scratch_bytes(vocabulary); }
 
-size_t Sampler::scratch_bytes(int64_t vocabulary) {
-  return (size_t(vocabulary) * sizeof(Candidate) + 63) / 64 * 64;
+Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* scratch) const {
+  const StageContext context{settings_, history_, draws_, mirostat_mu_};
+  const int64_t ids =
+      settings_.vocabulary > 0 ? std::min(vocabulary, settings_.vocabulary) : vocabulary;
+  Candidates list(logits, ids, scratch);
+  for (const Stage stage : kLogitStages) stage(context, list);
+  if (list.count == 0) return list;
+  // As a float too: it divides floats.
+  if (float(settings_.temperature) == 0) {
+    const float largest = list.largest();
+    int64_t first = 0;
+    while (list.values[first] != largest) first++;
+    list.keep_only(first);
+    list.values[0] = 1, list.sum = 1;
+    return list;
+  }
+  for (const Stage stage : kStages) stage(context, list);
+  return list;
 }
 
 int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
-  // A damaged model gives NaN and infinity, which have no order: they become the ends of the scale.
-  for (int64_t i = 0; i < vocabulary; i++)
-    logits[i] = std::isnan(logits[i]) ? kLowest : std::clamp(logits[i], kLowest, -kLowest);
-  penalise(logits, vocabulary);
-  const int32_t id = pick(logits, vocabulary, scratch);
-  feed({id});
-  return id;
-}
-
-int32_t Sampler::pick(const float* logits, int64_t vocabulary, std::byte* scratch) {
-  const float* largest = std::max_element(logits, logits + vocabulary);
-  if (settings_.temperature == 0 || settings_.top_k == 1) return int32_t(largest - logits);
-
-  // Ties are broken by id so that the order is the same everywhere.
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.value > b.value || (a.value == b.value && a.id < b.id);
-  };
-  auto* candidates = reinterpret_cast<Candidate*>(scratch);
-  for (int64_t i = 0; i < vocabulary; i++)
-    candidates[i] = {(logits[i] - *largest) / settings_.temperature, int32_t(i)};
-  int64_t count = vocabulary;
-  if (settings_.top_k > 0) count = std::min<int64_t>(count, settings_.top_k);
-  if (count < vocabulary)
-    std::nth_element(candidates, candidates + count - 1, candidates + vocabulary, before);
-  std::sort(candidates, candidates + count, before);
-
-  double sum = 0;
-  for (int64_t i = 0; i < count; i++) {
-    candidates[i].value = std::exp(candidates[i].value);
-    sum += double(candidates[i].value);
+  const Candidates list = distribution(logits, vocabulary, scratch);
+  const double random = uniform(settings_.seed, Stream::Draw, draws_++);
+  if (list.count == 0) return -1;
+  const double skewed = settings_.skew == 0 ? random : std::pow(random, std::exp(-settings_.skew));
+  const int64_t chosen = find(list, skewed * list.sum);
+  const Mirostat& mirostat_settings = settings_.mirostat;
+  if (mirostat_settings.tau > 0) {
+    const double surprise = -std::log2(double(list.values[chosen]) / list.sum);
+    mirostat_mu_ += mirostat_settings.eta * (mirostat_settings.tau - surprise);
   }
-  // The shortest prefix whose mass reaches top_p.
-  if (settings_.top_p > 0 && settings_.top_p < 1) {
-    const double wanted = sum * double(settings_.top_p);
-    double mass = 0;
-    int64_t kept = 0;
-    while (kept < count && (kept == 0 || mass < wanted)) mass += double(candidates[kept++].value);
-    count = kept;
-    sum = mass;
-  }
-  // Relative to the largest, which is exp(0) = 1.
-  if (settings_.min_p > 0) {
-    while (count > 1 && candidates[count - 1].value < settings_.min_p)
-      sum -= double(candidates[--count].value);
-  }
-
-  const double target = uniform(settings_.seed, draws_++) * sum;
-  double mass = 0;
-  for (int64_t i = 0; i < count; i++) {
-    mass += double(candidates[i].value);
-    if (mass > target) return candidates[i].id;
-  }
-  return candidates[count - 1].id;
+  feed({list.id(chosen)});
+  return list.id(chosen);
 }
 
 }  // namespace exl

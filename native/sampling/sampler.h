@@ -1,44 +1,38 @@
-// Choosing the next token from logits. The order of the steps and the meaning of each setting
-// follow ExLlamaV2; top-p is the textbook nucleus (Holtzman et al., arXiv:1904.09751), min-p is
-// arXiv:2407.01082.
+// Choosing the next token from logits. What each stage does and their order follow ExLlamaV2, with
+// the published algorithm wherever it departs from that.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "sampling/candidates.h"
+#include "sampling/settings.h"
+
 namespace exl {
 
-struct SamplerSettings {
-  float temperature = 1;         // 0: greedy
-  int top_k = 0;                 // 0: off
-  float top_p = 1;               // 0 or 1: off
-  float min_p = 0;               // 0: off
-  float repetition_penalty = 1;  // 1: off
-  uint64_t seed = 0;
-};
-
 // The state of one job: settings, tokens so far, and how many draws were made. Draw `n` depends on
-// the seed and `n` alone, so text does not depend on threads, batches or other jobs.
+// the seed, `n` and the logits alone, so text does not depend on threads, batches or other jobs.
 class Sampler {
  public:
-  explicit Sampler(const SamplerSettings& settings) : settings_(settings) {}
+  explicit Sampler(SamplerSettings settings);
 
   // Tokens the penalties see.
   void feed(const std::vector<int32_t>& tokens);
 
-  // Picks an id below `vocabulary` and feeds it. Changes the logits; `scratch` has scratch_bytes().
+  // Picks an id below `vocabulary` and feeds it; -1 if the settings leave no token. Changes the
+  // logits; `scratch` has scratch_bytes().
   int32_t draw(float* logits, int64_t vocabulary, std::byte* scratch);
   static size_t scratch_bytes(int64_t vocabulary);
 
- private:
-  int32_t pick(const float* logits, int64_t vocabulary, std::byte* scratch);
-  void penalise(float* logits, int64_t vocabulary);
+  // What the next draw chooses from.
+  Candidates distribution(float* logits, int64_t vocabulary, std::byte* scratch) const;
 
+ private:
   SamplerSettings settings_;
-  std::vector<int32_t> seen_;  // distinct tokens so far, in no order
-  std::vector<bool> is_seen_;
+  std::vector<int32_t> history_;  // empty if no stage looks at it
   uint64_t draws_ = 0;
+  double mirostat_mu_;
 };
 
 }  // namespace exl

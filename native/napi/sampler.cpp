@@ -1,0 +1,142 @@
+// Samplers: one per job.
+#include "sampling/sampler.h"
+#include "napi/functions.h"
+#include "napi/read.h"
+
+namespace exl {
+
+namespace {
+
+// Fields that are absent leave the default, which is off.
+void set(const Napi::Object& from, const char* name, double& to) {
+  if (has(from, name)) to = number(from, name);
+}
+
+void set(const Napi::Object& from, const char* name, int64_t& to) {
+  if (has(from, name)) to = integer(from, name);
+}
+
+void set(const Napi::Object& from, const char* name, bool& to) {
+  if (has(from, name)) to = integer(from, name) != 0;
+}
+
+void set(const Napi::Object& from, const char* name, TokenSet& to) {
+  to = TokenSet(numbers<int32_t>(from, name));
+}
+
+SamplerSettings settings_of(const Napi::Object& from) {
+  SamplerSettings settings;
+  settings.temperature = number(from, "temperature");
+  settings.top_k = integer(from, "topK");
+  settings.top_p = number(from, "topP");
+  settings.min_p = number(from, "minP");
+  settings.penalties.repetition = number(from, "repetitionPenalty");
+  settings.seed = uint64_t(integer(from, "seed"));
+
+  set(from, "temperatureLast", settings.temperature_last);
+  set(from, "smoothingFactor", settings.smoothing_factor);
+  set(from, "dynamicMin", settings.dynamic_temperature.min);
+  set(from, "dynamicMax", settings.dynamic_temperature.max);
+  set(from, "dynamicExponent", settings.dynamic_temperature.exponent);
+  set(from, "topA", settings.top_a);
+  set(from, "tfs", settings.tfs);
+  set(from, "typicalP", settings.typical_p);
+  set(from, "skew", settings.skew);
+  set(from, "presencePenalty", settings.penalties.presence);
+  set(from, "frequencyPenalty", settings.penalties.frequency);
+  set(from, "repetitionRange", settings.penalties.range);
+  set(from, "repetitionDecay", settings.penalties.decay);
+  set(from, "dryMultiplier", settings.dry.multiplier);
+  set(from, "dryBase", settings.dry.base);
+  set(from, "dryAllowedLength", settings.dry.allowed_length);
+  set(from, "dryRange", settings.dry.range);
+  set(from, "dryBreakers", settings.dry.breakers);
+  set(from, "xtcProbability", settings.xtc.probability);
+  set(from, "xtcThreshold", settings.xtc.threshold);
+  set(from, "xtcIgnored", settings.xtc.ignored);
+  set(from, "mirostatTau", settings.mirostat.tau);
+  set(from, "mirostatEta", settings.mirostat.eta);
+  set(from, "minTokens", settings.min_tokens);
+  set(from, "vocabulary", settings.vocabulary);
+  set(from, "exllamav2", settings.exllamav2);
+  settings.end_ids = numbers<int32_t>(from, "endIds");
+  settings.allowed = numbers<int32_t>(from, "allowedIds");
+  settings.banned = numbers<int32_t>(from, "bannedIds");
+
+  const std::vector<int32_t> ids = numbers<int32_t>(from, "biasIds");
+  const std::vector<float> values = numbers<float>(from, "biasValues");
+  if (ids.size() != values.size())
+    throw Error(Code::InvalidArgument, "biasIds and biasValues differ in length");
+  for (size_t i = 0; i < ids.size(); i++) settings.bias.push_back({ids[i], values[i]});
+  return settings;
+}
+
+// The logits of one call, which the sampler may change, and memory to do it in.
+struct Logits {
+  explicit Logits(const Napi::Value& value) {
+    if (!value.IsTypedArray() ||
+        value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array ||
+        value.As<Napi::TypedArray>().ElementLength() == 0)
+      throw Error(Code::InvalidArgument, "logits is not a Float32Array of at least one element");
+    const auto array = value.As<Napi::Float32Array>();
+    given.assign(array.Data(), array.Data() + array.ElementLength());
+    values = given;
+    scratch.resize(Sampler::scratch_bytes(size()) / sizeof(uint64_t));
+  }
+
+  int64_t size() const { return int64_t(given.size()); }
+  std::byte* memory() { return reinterpret_cast<std::byte*>(scratch.data()); }
+
+  std::vector<float> given, values;
+  std::vector<uint64_t> scratch;
+};
+
+}  // namespace
+
+// createSampler(settings) -> sampler
+Napi::Value create_sampler(const Napi::CallbackInfo& info) {
+  const auto sampler = std::make_shared<Sampler>(settings_of(object(info[0], "settings")));
+  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add(sampler));
+}
+
+// feedSampler(sampler, Int32Array): tokens of the prompt, before the first step.
+Napi::Value feed_sampler(const Napi::CallbackInfo& info) {
+  const auto sampler = Environment::of(info.Env()).get<Sampler>(handle(info, 0));
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("tokens", info[1]);
+  sampler->feed(numbers<int32_t>(holder, "tokens"));
+  return info.Env().Undefined();
+}
+
+// samplerDistribution(sampler, Float32Array) -> {ids, probabilities}: what the next draw chooses
+// from.
+Napi::Value sampler_distribution(const Napi::CallbackInfo& info) {
+  const auto sampler = Environment::of(info.Env()).get<Sampler>(handle(info, 0));
+  Logits logits(info[1]);
+  const Candidates list =
+      sampler->distribution(logits.values.data(), logits.size(), logits.memory());
+  Napi::Int32Array ids = Napi::Int32Array::New(info.Env(), size_t(list.count));
+  Napi::Float64Array probabilities = Napi::Float64Array::New(info.Env(), size_t(list.count));
+  for (int64_t i = 0; i < list.count; i++) {
+    ids[size_t(i)] = list.id(i);
+    probabilities[size_t(i)] = double(list.values[i]) / list.sum;
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("ids", ids);
+  result.Set("probabilities", probabilities);
+  return result;
+}
+
+// samplerDraw(sampler, Float32Array, count) -> Int32Array: draws in a row, each from these logits.
+Napi::Value sampler_draw(const Napi::CallbackInfo& info) {
+  const auto sampler = Environment::of(info.Env()).get<Sampler>(handle(info, 0));
+  Logits logits(info[1]);
+  Napi::Int32Array drawn = Napi::Int32Array::New(info.Env(), size_t(integer(info[2], "count")));
+  for (size_t i = 0; i < drawn.ElementLength(); i++) {
+    logits.values = logits.given;
+    drawn[i] = sampler->draw(logits.values.data(), logits.size(), logits.memory());
+  }
+  return drawn;
+}
+
+}  // namespace exl

@@ -1,0 +1,58 @@
+// What may be drawn at all, whatever its probability.
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "sampling/stages.h"
+
+namespace exl {
+
+namespace {
+
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+void block(const std::vector<int32_t>& ids, Candidates& list) {
+  for (const int32_t id : ids)
+    if (id >= 0 && id < list.count) list.values[id] = kNever;
+}
+
+void allow(const std::vector<int32_t>& ids, Candidates& list) {
+  auto* const kept = reinterpret_cast<float*>(list.keys());
+  std::copy_n(list.values, list.count, kept);
+  std::fill_n(list.values, list.count, kNever);
+  for (const int32_t id : ids)
+    if (id >= 0 && id < list.count) list.values[id] = kept[id];
+}
+
+}  // namespace
+
+// As bounded(), for a damaged model gives NaN and infinity; on bits, so that it becomes vector
+// instructions.
+void clean(const StageContext&, Candidates& list) {
+  constexpr int32_t kBound = std::bit_cast<int32_t>(-kLowest), kInfinity = 0x7f800000;
+  for (int64_t i = 0; i < list.count; i++) {
+    const uint32_t bits = std::bit_cast<uint32_t>(list.values[i]);
+    const int32_t size = int32_t(bits & 0x7fffffff);
+    const uint32_t beyond = 0 - uint32_t(size > kBound), nan = 0 - uint32_t(size > kInfinity);
+    const uint32_t end = uint32_t(kBound) | ((bits | nan) & 0x80000000);
+    list.values[i] = std::bit_cast<float>((bits & ~beyond) | (end & beyond));
+  }
+}
+
+void bias(const StageContext& context, Candidates& list) {
+  for (const auto& [id, value] : context.settings.bias)
+    if (id >= 0 && id < list.count)
+      list.values[id] = bounded(double(list.values[id]) + double(value));
+}
+
+void masks(const StageContext& context, Candidates& list) {
+  const SamplerSettings& settings = context.settings;
+  const bool too_early = context.drawn < uint64_t(settings.min_tokens) && !settings.end_ids.empty();
+  if (settings.allowed.empty() && settings.banned.empty() && !too_early) return;
+  if (!settings.allowed.empty()) allow(settings.allowed, list);
+  block(settings.banned, list);
+  if (too_early) block(settings.end_ids, list);
+  list.keep_from(double(kLowest));
+}
+
+}  // namespace exl
