@@ -65,7 +65,9 @@ const phases = {
 
 	streaming: async reached => {
 		const model = await load(small);
-		const reader = model.generate('Once upon a time', {...options, maxTokens: 400, minTokens: 400})[Symbol.asyncIterator]();
+		const reader = model
+			.generate('Once upon a time', {...options, maxTokens: 400, minTokens: 400})
+			[Symbol.asyncIterator]();
 		kept.push(reader);
 		await reader.next();
 		// Long enough for the job to run into the limit of what it may be ahead of its reader.
