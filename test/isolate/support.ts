@@ -28,9 +28,14 @@ export const greedy = {temperature: 0, repetitionPenalty: 1} as const;
 export const isolated = (options: LoadOptions = {}, name = directory): Promise<Model> =>
 	loadModel(name, {device: 'cpu', threads: 1, isolation: 'process', ...options});
 
+/** Without what a sanitizer preloads, which hangs `ps`. */
+function ps(...args: string[]): string {
+	return execFileSync('ps', args, {encoding: 'utf8', env: {...process.env, LD_PRELOAD: ''}});
+}
+
 /** Processes that run a model for `parent`. A zombie holds nothing any more. */
 export function children(parent = process.pid): number[] {
-	const list = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,args='], {encoding: 'utf8'});
+	const list = ps('-A', '-o', 'pid=,ppid=,stat=,args=');
 	return list.split('\n').flatMap(line => {
 		const [pid, ppid, state, ...args] = line.trim().split(/\s+/);
 		const isChild = Number(ppid) === parent && !state!.startsWith('Z') && args.join(' ').includes('isolate/child.js');
@@ -40,7 +45,7 @@ export function children(parent = process.pid): number[] {
 
 export function isAlive(pid: number): boolean {
 	try {
-		return !execFileSync('ps', ['-p', String(pid), '-o', 'stat='], {encoding: 'utf8'}).startsWith('Z');
+		return !ps('-p', String(pid), '-o', 'stat=').startsWith('Z');
 	} catch {
 		return false;
 	}
