@@ -141,6 +141,8 @@ void Environment::shut_down() {
   for (const auto& device : devices_) device->engine.stop();
   handles_.clear();
   devices_.clear();
+  // Here and not in the destructor, which runs when Node-API may no longer be called.
+  error_constructor_.Reset();
 }
 
 }  // namespace exl
