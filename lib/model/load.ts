@@ -30,7 +30,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	options.signal?.throwIfAborted();
 	const kind = resolveDevice(options.device);
 	const directory = await locateModel(nameOrPath);
-	const {config, generation, eosTokenIds, gptq} = await readModelConfig(directory);
+	const {config, eosTokenIds, gptq} = await readModelConfig(directory);
 	const {name, architecture} = findArchitecture(config);
 	const configured = architecture.configure(config);
 	const {shape} = configured;
@@ -79,7 +79,6 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 			pages,
 			program,
 			stopIds: new Set([...eosTokenIds, ...tokenizer.eosIds]),
-			generation,
 			cacheTokens: tokens,
 			loader: mode,
 		});

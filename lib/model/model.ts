@@ -10,7 +10,6 @@ import type {LoaderName} from '../options/index.js';
 import type {Program} from '../program/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
 import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
-import type {ConfigReader} from '../weights/index.js';
 import {type ProgramPlace, ProgramSet} from './programs.js';
 import {encodePrompt, type Prompt} from './prompt.js';
 import {samplerSettings} from './sampler.js';
@@ -29,7 +28,6 @@ export type ModelParts = {
 	/** Compiled for sampling. */
 	readonly program: Program;
 	readonly stopIds: ReadonlySet<number>;
-	readonly generation: ConfigReader | undefined;
 	readonly cacheTokens: number;
 	readonly loader: LoaderName;
 };

@@ -5,12 +5,6 @@
 
 namespace exl {
 
-int Op::input_index(std::string_view wanted) const {
-  for (size_t i = 0; i < inputs.size(); i++)
-    if (inputs[i].name == wanted) return int(i);
-  return -1;
-}
-
 int Op::attribute_index(std::string_view wanted) const {
   for (size_t i = 0; i < attributes.size(); i++)
     if (attributes[i].name == wanted) return int(i);

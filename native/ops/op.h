@@ -46,7 +46,6 @@ struct Op {
   // What equal names cannot say; returns an objection or nothing.
   std::string (*objects)(const Dims& dims) = nullptr;
 
-  int input_index(std::string_view name) const;
   int attribute_index(std::string_view name) const;
 };
 
