@@ -155,6 +155,8 @@ export type Addon = {
 		size: {layers: number; pages: number; keyHeads: number; dim: number},
 		owner: string,
 	): NativeHandle;
+	/** Copies whole pages, in every layer, in its turn among the steps. */
+	copyPages(device: NativeHandle, cache: NativeHandle, from: Int32Array, to: Int32Array): Promise<void>;
 	createTensor(
 		device: NativeHandle,
 		values: Float64Array | null,

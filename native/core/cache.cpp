@@ -1,5 +1,7 @@
 #include "core/cache.h"
 
+#include <cstring>
+
 namespace exl {
 
 std::shared_ptr<Cache> make_cache(const Allocator& allocate, Dtype dtype, int64_t layers,
@@ -20,6 +22,26 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, Dtype dtype, int64_
                              allocate(bytes, Kind::Cache, label + ".values")});
   }
   return cache;
+}
+
+void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
+                const std::vector<int32_t>& to) {
+  if (from.size() != to.size())
+    throw Error(Code::InvalidArgument, "pages to copy from and to differ in number");
+  const int64_t pages = cache.layers[0].pages;
+  for (const auto* list : {&from, &to})
+    for (const int32_t page : *list)
+      if (page < 0 || page >= pages)
+        throw Error(Code::InvalidArgument,
+                    "there is no page " + std::to_string(page) + " among " + std::to_string(pages));
+  for (const LayerCache& layer : cache.layers)
+    for (const BufferPtr& buffer : {layer.keys, layer.values}) {
+      const size_t bytes = buffer->size() / size_t(pages);
+      for (size_t i = 0; i < from.size(); i++)
+        if (from[i] != to[i])
+          std::memcpy(buffer->data() + size_t(to[i]) * bytes,
+                      buffer->data() + size_t(from[i]) * bytes, bytes);
+    }
 }
 
 }  // namespace exl

@@ -33,6 +33,10 @@ struct Cache {
   std::vector<LayerCache> layers;
 };
 
+// Copies keys and values of whole pages, in every layer. Throws InvalidArgument.
+void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
+                const std::vector<int32_t>& to);
+
 std::shared_ptr<Cache> make_cache(const Allocator& allocate, Dtype dtype, int64_t layers,
                                   int64_t pages, int64_t key_heads, int64_t dim);
 

@@ -127,6 +127,21 @@ Napi::Value create_cache(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), environment.add(cache));
 }
 
+// copyPages(device, cache, from, to) -> Promise
+Napi::Value copy_pages(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto cache = environment.get<Cache>(handle(info, 1));
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("from", info[2]);
+  holder.Set("to", info[3]);
+  return environment.run(
+      *environment.get<Device>(handle(info, 0)),
+      [cache, from = numbers<int32_t>(holder, "from"), to = numbers<int32_t>(holder, "to")] {
+        copy_pages(*cache, from, to);
+        return Environment::Reply([](Napi::Env env) { return env.Undefined(); });
+      });
+}
+
 // createTensor(device, Float64Array or null, shape, owner) -> tensor, zeroed if there are no values
 Napi::Value create_tensor(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
