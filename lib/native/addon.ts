@@ -115,11 +115,39 @@ export type SamplerSettings = {
 	/** Empty: all. */
 	readonly allowedIds?: Int32Array;
 	readonly bannedIds?: Int32Array;
+	/** At the first draw; empty: all. */
+	readonly firstAllowedIds?: Int32Array;
+	/** Each draw then has two outputs; 1 is off. */
+	readonly guidance?: number;
+	/** Log-probabilities of as many of the most probable tokens, and of the drawn one; -1: none at all. */
+	readonly observeTop?: number;
+	readonly observeLogits?: 0 | 1;
+	/** Hands the logits out instead of drawing. */
+	readonly defer?: 0 | 1;
 	/** Its variants of top-p and typical. */
 	readonly exllamav2?: 0 | 1;
 };
 
 export type NativeArray = Float32Array | Float64Array | Int32Array;
+
+/** What a sampler saw, if its settings asked for it; log-probabilities are the model's own. */
+export type Observation = {
+	/** Drawn, or -3 if the draw was left to `samplerDraw`. */
+	readonly id: number;
+	readonly logProb: number;
+	/** Most probable first. */
+	readonly topIds: Int32Array;
+	readonly topLogProbs: Float32Array;
+	/** `[vocabulary]` */
+	readonly logits?: Float32Array;
+};
+
+export type StepReply = {
+	/** Of the program, in order. Ids may be -1, no token is left; -2, not drawn; -3, left to `samplerDraw`. */
+	readonly results: readonly NativeArray[];
+	/** In the order of the outputs; absent if nobody asked for any. */
+	readonly observations?: readonly Observation[];
+};
 
 /** The functions of the native addon. All throw, or reject with, `ExlError`. */
 export type Addon = {
@@ -166,19 +194,21 @@ export type Addon = {
 	readTensor(device: NativeHandle, tensor: NativeHandle): Promise<NativeArray>;
 	createSampler(settings: SamplerSettings): NativeHandle;
 	feedSampler(sampler: NativeHandle, tokens: Int32Array): void;
+	/** Forgets all draws but the first `draws`, in its turn among the steps; `banned` is not drawn in place of the next. */
+	rewindSampler(device: NativeHandle, sampler: NativeHandle, draws: number, banned: Int32Array): Promise<void>;
 	/** For tests: what the next draw chooses from. */
 	samplerDistribution(
 		sampler: NativeHandle,
 		logits: Float32Array,
 	): {readonly ids: Int32Array; readonly probabilities: Float64Array};
-	/** For tests: draws in a row, each from these logits; -1 where the settings leave no token. */
+	/** Draws in a row, each from these logits; -1 where the settings leave no token. No step may use the sampler meanwhile. */
 	samplerDraw(sampler: NativeHandle, logits: Float32Array, count: number): Int32Array;
 
 	infer(op: string, shapes: readonly (WireShape | null)[]): number[][];
 	compile(device: NativeHandle, program: WireProgram, owner: string): Promise<NativeHandle>;
-	step(device: NativeHandle, program: NativeHandle, slots: Slots): Promise<NativeArray[]>;
+	step(device: NativeHandle, program: NativeHandle, slots: Slots): Promise<StepReply>;
 	setSlots(device: NativeHandle, program: NativeHandle, slots: Slots): Promise<void>;
 	runOp(device: NativeHandle, program: NativeHandle, index: number): Promise<void>;
-	readValue(device: NativeHandle, program: NativeHandle, value: number): Promise<[NativeArray]>;
+	readValue(device: NativeHandle, program: NativeHandle, value: number): Promise<NativeArray>;
 	writeValue(device: NativeHandle, program: NativeHandle, value: number, values: Float64Array): Promise<void>;
 };

@@ -1,5 +1,12 @@
 import {type Device, Handle} from '../memory/index.js';
-import {addon, type NativeArray, type NativeHandle, type Slots, type WireOperand} from '../native/index.js';
+import {
+	addon,
+	type NativeArray,
+	type NativeHandle,
+	type Slots,
+	type StepReply,
+	type WireOperand,
+} from '../native/index.js';
 import {CacheLayer, External, type Operand, Slot, Value, Weight} from './operand.js';
 import {printOps} from './print.js';
 import type {RecordedOp, Recorder} from './recorder.js';
@@ -72,7 +79,12 @@ export class Program {
 	}
 
 	/** Runs every op over these slots; resolves to the results, in the order `compile` was given them. */
-	step(slots: Slots): Promise<NativeArray[]> {
+	async step(slots: Slots): Promise<readonly NativeArray[]> {
+		return (await this.run(slots)).results;
+	}
+
+	/** `step`, and what samplers saw. */
+	run(slots: Slots): Promise<StepReply> {
 		return addon().step(this.#device.id, this.#handle.id, slots);
 	}
 
@@ -90,8 +102,8 @@ export class Program {
 		return addon().runOp(this.#device.id, this.#handle.id, index);
 	}
 
-	async read(value: Value): Promise<NativeArray> {
-		return (await addon().readValue(this.#device.id, this.#handle.id, value.id))[0];
+	read(value: Value): Promise<NativeArray> {
+		return addon().readValue(this.#device.id, this.#handle.id, value.id);
 	}
 
 	write(value: Value, elements: Float64Array): Promise<void> {

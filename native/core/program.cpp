@@ -19,9 +19,11 @@ Shape actual(const Shape& shape, int64_t rows, int64_t outputs) {
   return result;
 }
 
+bool is_sample(const Op& op) { return std::string_view(op.name) == "sample"; }
+
 // Ids and page numbers are integers; everything else has the backend's activation type.
 Dtype value_type(const OpRecord& record, const Backend& backend) {
-  return std::string_view(record.op->name) == "sample" ? Dtype::I32 : backend.activation_type();
+  return is_sample(*record.op) ? Dtype::I32 : backend.activation_type();
 }
 
 }  // namespace
@@ -45,6 +47,7 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
     next += slot_capacity_[size_t(i)];
   }
 
+  drawn_.assign(size_t(r.max_sequences), 0);
   plan(allocate);
 
   backend_->use_threads(r.threads);  // kernels ask for scratch memory per thread
@@ -151,7 +154,7 @@ void Program::set_slots(const SlotValues& slots) {
   const int64_t per_sequence = recording_.pages_per_sequence;
   const int64_t sequences = per_sequence ? count(Slot::Pages) / per_sequence : 0;
   if (vocabulary_ && count(Slot::Tokens) != rows) fail("tokens and positions differ in length");
-  if (vocabulary_) within(Slot::Tokens, 0, vocabulary_);
+  if (vocabulary_) within(Slot::Tokens, recording_.cache ? -1 : 0, vocabulary_);
   if (recording_.cache) {
     if (count(Slot::Sequences) != rows) fail("sequences and positions differ in length");
     within(Slot::Sequences, 0, sequences);
@@ -168,6 +171,9 @@ void Program::set_slots(const SlotValues& slots) {
 
   for (int i = 0; i < kSlotCount; i++)
     std::copy(slots.ints[size_t(i)].begin(), slots.ints[size_t(i)].end(), slot_data_[size_t(i)]);
+  for (int64_t r = 0; r < count(Slot::Tokens); r++)
+    if (int32_t& token = slot_data_[size_t(Slot::Tokens)][r]; token < 0)
+      token = drawn_[size_t(slots[Slot::Sequences][size_t(r)])];
   samplers_ = slots.samplers;
   resize(rows, outputs, sequences);
 }
@@ -188,6 +194,18 @@ void Program::run(const std::atomic<bool>& stop) {
     if (stop.load(std::memory_order_relaxed))
       throw Error(Code::Aborted, "the engine was stopped", calls_[i].path);
     run_op(i);
+  }
+  remember_drawn();
+}
+
+void Program::remember_drawn() {
+  const int32_t* sequences = slot_data_[size_t(Slot::Sequences)];
+  const int32_t* rows = slot_data_[size_t(Slot::Outputs)];
+  for (const Call& call : calls_) {
+    if (!is_sample(*call.op) || samplers_.empty()) continue;
+    const int32_t* ids = call.out().as<int32_t>();
+    for (int64_t i = 0; i < outputs_; i++)
+      if (ids[i] >= 0) drawn_[size_t(sequences[rows[i]])] = ids[i];
   }
 }
 

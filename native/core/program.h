@@ -47,8 +47,9 @@ class Program {
   // Throws ShapeMismatch, UnsupportedOp, OutOfMemory.
   Program(std::shared_ptr<Backend> backend, Recording recording, const Allocator& allocate);
 
-  // Checks the slots against each other, the cache and the vocabulary, and copies them in. Throws
-  // InvalidArgument.
+  // Checks the slots against each other, the cache and the vocabulary, and copies them in. Token -1
+  // stands for the id last drawn in its sequence, so that a step may be queued before the one that
+  // it continues has run. Throws InvalidArgument.
   void set_slots(const SlotValues& slots);
 
   // Runs every op; `stop` is looked at between ops. Throws Aborted.
@@ -66,6 +67,7 @@ class Program {
   void plan(const Allocator& allocate);
   Tensor bind_value(const Operand& operand) const;
   void resize(int64_t rows, int64_t outputs, int64_t sequences);
+  void remember_drawn();
 
   std::shared_ptr<Backend> backend_;
   Recording recording_;
@@ -76,7 +78,8 @@ class Program {
   std::array<int32_t*, kSlotCount> slot_data_{};
   std::array<int64_t, kSlotCount> slot_capacity_{};
   std::vector<std::shared_ptr<Sampler>> samplers_;
-  int64_t vocabulary_ = 0;  // rows of the embedding table; 0: the program embeds nothing
+  std::vector<int32_t> drawn_;  // last id of each sequence, which token -1 stands for
+  int64_t vocabulary_ = 0;      // rows of the embedding table; 0: the program embeds nothing
   int64_t rows_ = 0, outputs_ = 0, sequences_ = 0;
 };
 

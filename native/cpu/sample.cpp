@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "cpu/backend.h"
-#include "sampling/sampler.h"
+#include "sampling/step.h"
 
 namespace exl::cpu {
 
@@ -22,10 +22,13 @@ void sample(Backend& backend, const Call& call, const Run& run) {
   auto& cpu = static_cast<CpuBackend&>(backend);
   const Tensor& logits = call.in(0);
   const int64_t vocabulary = vocabulary_of(call);
-  cpu.pool.parallel(int64_t(run.samplers.size()), [&](int64_t i, int) {
-    call.out().as<int32_t>()[i] =
-        run.samplers[size_t(i)]->draw(logits.as<float>() + i * logits.columns(), vocabulary,
-                                      run.scratch + size_t(i) * Sampler::scratch_bytes(vocabulary));
+  const DrawStep step{run.samplers, call.in(2).as<int32_t>(), call.in(3).as<int32_t>(),
+                      call.out().as<int32_t>()};
+  const std::vector<size_t> groups = draw_groups(step);
+  cpu.pool.parallel(int64_t(groups.size()), [&](int64_t g, int) {
+    const size_t first = groups[size_t(g)];
+    draw_group(step, first, vocabulary, run.scratch + first * Sampler::scratch_bytes(vocabulary),
+               [&](size_t i) { return logits.as<float>() + int64_t(i) * logits.columns(); });
   });
 }
 

@@ -68,6 +68,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<read_tensor>(exports, "readTensor");
   add<create_sampler>(exports, "createSampler");
   add<feed_sampler>(exports, "feedSampler");
+  add<rewind_sampler>(exports, "rewindSampler");
   add<sampler_distribution>(exports, "samplerDistribution");
   add<sampler_draw>(exports, "samplerDraw");
   add<infer>(exports, "infer");

@@ -30,6 +30,7 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info);
 
 Napi::Value create_sampler(const Napi::CallbackInfo& info);
 Napi::Value feed_sampler(const Napi::CallbackInfo& info);
+Napi::Value rewind_sampler(const Napi::CallbackInfo& info);
 Napi::Value sampler_distribution(const Napi::CallbackInfo& info);
 Napi::Value sampler_draw(const Napi::CallbackInfo& info);
 

@@ -96,22 +96,53 @@ SlotValues slot_values(const Environment& environment, const Napi::Object& from)
 }
 
 // A host copy, as the typed array of its type.
-Environment::Reply reply_with(const std::vector<Tensor>& tensors) {
-  struct Copy {
-    Dtype dtype;
-    std::vector<std::byte> bytes;
-  };
-  std::vector<Copy> copies;
-  for (const Tensor& tensor : tensors) {
+struct Copy {
+  explicit Copy(const Tensor& tensor) : dtype(tensor.dtype) {
     const auto* from = static_cast<const std::byte*>(tensor.data);
-    const size_t bytes = size_t(element_count(tensor.shape)) * dtype_size(tensor.dtype);
-    copies.push_back({tensor.dtype, {from, from + bytes}});
+    bytes.assign(from, from + size_t(element_count(tensor.shape)) * dtype_size(dtype));
   }
-  return [copies = std::move(copies)](Napi::Env env) -> Napi::Value {
+
+  Dtype dtype;
+  std::vector<std::byte> bytes;
+};
+
+template <typename T>
+Napi::Value typed_array(Napi::Env env, Dtype dtype, const std::vector<T>& values) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+  return typed_array(env, dtype, {bytes, bytes + values.size() * sizeof(T)});
+}
+
+Napi::Value to_javascript(Napi::Env env, const Observation& seen) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("id", seen.id);
+  result.Set("logProb", double(seen.log_prob));
+  result.Set("topIds", typed_array(env, Dtype::I32, seen.top_ids));
+  result.Set("topLogProbs", typed_array(env, Dtype::F32, seen.top_log_probs));
+  if (!seen.logits.empty()) result.Set("logits", typed_array(env, Dtype::F32, seen.logits));
+  return result;
+}
+
+// {results, observations}: what the program returns, and what samplers of the step saw, in its
+// order.
+Environment::Reply step_reply(const Program& program, const SlotValues& slots) {
+  std::vector<Copy> copies;
+  for (const int value : program.results()) copies.emplace_back(program.value(size_t(value)));
+  std::vector<Observation> observations;
+  for (const auto& sampler : slots.samplers)
+    for (Observation& seen : sampler->take_observations()) observations.push_back(std::move(seen));
+  return [copies = std::move(copies),
+          observations = std::move(observations)](Napi::Env env) -> Napi::Value {
     Napi::Array results = Napi::Array::New(env, copies.size());
     for (uint32_t i = 0; i < copies.size(); i++)
       results.Set(i, typed_array(env, copies[i].dtype, copies[i].bytes));
-    return results;
+    Napi::Object reply = Napi::Object::New(env);
+    reply.Set("results", results);
+    if (observations.empty()) return reply;
+    Napi::Array seen = Napi::Array::New(env, observations.size());
+    for (uint32_t i = 0; i < observations.size(); i++)
+      seen.Set(i, to_javascript(env, observations[i]));
+    reply.Set("observations", seen);
+    return reply;
   };
 }
 
@@ -179,7 +210,7 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   });
 }
 
-// step(device, program, slots) -> Promise<typed arrays of the results>
+// step(device, program, slots) -> Promise<{results, observations}>
 Napi::Value step(const Napi::CallbackInfo& info) {
   const OnProgram on(info);
   const auto slots =
@@ -187,9 +218,7 @@ Napi::Value step(const Napi::CallbackInfo& info) {
   return on.environment->run(*on.device, [program = on.program, slots, device = on.device] {
     program->set_slots(*slots);
     program->run(device->engine.stopping());
-    std::vector<Tensor> results;
-    for (const int value : program->results()) results.push_back(program->value(size_t(value)));
-    return reply_with(results);
+    return step_reply(*program, *slots);
   });
 }
 
@@ -215,12 +244,14 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   });
 }
 
-// readValue(device, program, value) -> Promise<[typed array]>
+// readValue(device, program, value) -> Promise<typed array>
 Napi::Value read_value(const Napi::CallbackInfo& info) {
   const OnProgram on(info);
   const int64_t value = integer(info[2], "value");
   return on.environment->run(*on.device, [program = on.program, value] {
-    return reply_with({program->value(size_t(value))});
+    return Environment::Reply([copy = Copy(program->value(size_t(value)))](Napi::Env env) {
+      return typed_array(env, copy.dtype, copy.bytes);
+    });
   });
 }
 

@@ -1,7 +1,9 @@
 // Samplers: one per job.
-#include "sampling/sampler.h"
+#include <algorithm>
+
 #include "napi/functions.h"
 #include "napi/read.h"
+#include "sampling/sampler.h"
 
 namespace exl {
 
@@ -62,6 +64,11 @@ SamplerSettings settings_of(const Napi::Object& from) {
   settings.end_ids = numbers<int32_t>(from, "endIds");
   settings.allowed = numbers<int32_t>(from, "allowedIds");
   settings.banned = numbers<int32_t>(from, "bannedIds");
+  settings.first_allowed = numbers<int32_t>(from, "firstAllowedIds");
+  set(from, "guidance", settings.guidance);
+  set(from, "observeTop", settings.observe.top);
+  set(from, "observeLogits", settings.observe.logits);
+  set(from, "defer", settings.observe.defer);
 
   const std::vector<int32_t> ids = numbers<int32_t>(from, "biasIds");
   const std::vector<float> values = numbers<float>(from, "biasValues");
@@ -106,6 +113,20 @@ Napi::Value feed_sampler(const Napi::CallbackInfo& info) {
   holder.Set("tokens", info[1]);
   sampler->feed(numbers<int32_t>(holder, "tokens"));
   return info.Env().Undefined();
+}
+
+// rewindSampler(device, sampler, draws, banned) -> Promise
+Napi::Value rewind_sampler(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto sampler = environment.get<Sampler>(handle(info, 1));
+  const int64_t draws = integer(info[2], "draws");
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("banned", info[3]);
+  return environment.run(*environment.get<Device>(handle(info, 0)),
+                         [sampler, draws, banned = numbers<int32_t>(holder, "banned")] {
+                           sampler->rewind(uint64_t(std::max<int64_t>(draws, 0)), banned);
+                           return Environment::Reply([](Napi::Env env) { return env.Undefined(); });
+                         });
 }
 
 // samplerDistribution(sampler, Float32Array) -> {ids, probabilities}: what the next draw chooses

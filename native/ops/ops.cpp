@@ -118,11 +118,14 @@ const Op gather_rows{
 };
 
 // Draws one id per output with the sampler of its slot; ids at or above `vocabulary` are padding of
-// the head.
+// the head. Consecutive outputs of one sampler check a draft, see sampling/step.h.
 const Op sample{
     "sample",
     "ids[i] = samplers[i](logits[i, :vocabulary])",
-    {{"logits", PortKind::Value, "outputs padded"}, {"samplers", PortKind::Slot, "outputs"}},
+    {{"logits", PortKind::Value, "outputs padded"},
+     {"samplers", PortKind::Slot, "outputs"},
+     {"tokens", PortKind::Slot, "rows"},
+     {"outputs", PortKind::Slot, "outputs"}},
     {{"ids", PortKind::Value, "outputs"}},
     {{"vocabulary", 0, true}},
 };

@@ -11,7 +11,7 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-void block(const std::vector<int32_t>& ids, Candidates& list) {
+void block(std::span<const int32_t> ids, Candidates& list) {
   for (const int32_t id : ids)
     if (id >= 0 && id < list.count) list.values[id] = kNever;
 }
@@ -48,9 +48,14 @@ void bias(const StageContext& context, Candidates& list) {
 void masks(const StageContext& context, Candidates& list) {
   const SamplerSettings& settings = context.settings;
   const bool too_early = context.drawn < uint64_t(settings.min_tokens) && !settings.end_ids.empty();
-  if (settings.allowed.empty() && settings.banned.empty() && !too_early) return;
+  const bool healing = context.drawn == 0 && !settings.first_allowed.empty();
+  if (settings.allowed.empty() && settings.banned.empty() && context.banned.empty() && !healing &&
+      !too_early)
+    return;
   if (!settings.allowed.empty()) allow(settings.allowed, list);
+  if (healing) allow(settings.first_allowed, list);
   block(settings.banned, list);
+  block(context.banned, list);
   if (too_early) block(settings.end_ids, list);
   list.keep_from(double(kLowest));
 }

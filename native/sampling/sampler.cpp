@@ -47,8 +47,9 @@ void order_for_skew(const StageContext& context, Candidates& list) {
   if (context.settings.skew != 0) list.sort();
 }
 
-Sampler::Sampler(SamplerSettings settings)
-    : settings_(std::move(settings)), mirostat_mu_(2 * settings_.mirostat.tau) {}
+Sampler::Sampler(SamplerSettings settings) : settings_(std::move(settings)) {
+  if (settings_.mirostat.tau > 0) mirostat_mu_.push_back(2 * settings_.mirostat.tau);
+}
 
 void Sampler::feed(const std::vector<int32_t>& tokens) {
   if (!settings_.penalties.active() && settings_.dry.multiplier == 0) return;
@@ -56,10 +57,19 @@ void Sampler::feed(const std::vector<int32_t>& tokens) {
     if (token >= 0) history_.push_back(token);
 }
 
+void Sampler::rewind(uint64_t draws, std::vector<int32_t> banned) {
+  banned_once_ = std::move(banned);
+  if (draws >= draws_) return;
+  if (!history_.empty()) history_.resize(history_.size() - size_t(draws_ - draws));
+  if (!mirostat_mu_.empty()) mirostat_mu_.resize(size_t(draws) + 1);
+  draws_ = draws;
+}
+
 size_t Sampler::scratch_bytes(int64_t vocabulary) { return Candidates::scratch_bytes(vocabulary); }
 
 Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* scratch) const {
-  const StageContext context{settings_, history_, draws_, mirostat_mu_};
+  const double mu = mirostat_mu_.empty() ? 0 : mirostat_mu_.back();
+  const StageContext context{settings_, history_, banned_once_, draws_, mu};
   const int64_t ids =
       settings_.vocabulary > 0 ? std::min(vocabulary, settings_.vocabulary) : vocabulary;
   Candidates list(logits, ids, scratch);
@@ -80,17 +90,33 @@ Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* s
 
 int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
   const Candidates list = distribution(logits, vocabulary, scratch);
-  const double random = uniform(settings_.seed, Stream::Draw, draws_++);
-  if (list.count == 0) return -1;
+  const double random = uniform(settings_.seed, Stream::Draw, draws_);
+  if (list.count == 0) return kNoToken;
+  draws_++;
+  banned_once_.clear();
   const double skewed = settings_.skew == 0 ? random : std::pow(random, std::exp(-settings_.skew));
   const int64_t chosen = find(list, skewed * list.sum);
-  const Mirostat& mirostat_settings = settings_.mirostat;
-  if (mirostat_settings.tau > 0) {
+  if (!mirostat_mu_.empty()) {
+    const auto& [tau, eta] = settings_.mirostat;
     const double surprise = -std::log2(double(list.values[chosen]) / list.sum);
-    mirostat_mu_ += mirostat_settings.eta * (mirostat_settings.tau - surprise);
+    mirostat_mu_.push_back(mirostat_mu_.back() + eta * (tau - surprise));
   }
   feed({list.id(chosen)});
   return list.id(chosen);
+}
+
+int32_t Sampler::draw_observed(float* logits, int64_t vocabulary, std::byte* scratch) {
+  const Observe& wanted = settings_.observe;
+  if (!wanted.active()) return draw(logits, vocabulary, scratch);
+  Observation seen = observe(wanted, logits, vocabulary);
+  const std::vector<float> before = wanted.top >= 0 && !wanted.defer
+                                        ? std::vector<float>(logits, logits + vocabulary)
+                                        : std::vector<float>();
+  seen.id = wanted.defer ? kDeferred : draw(logits, vocabulary, scratch);
+  if (!before.empty() && seen.id >= 0)
+    seen.log_prob = log_prob_of(before.data(), vocabulary, seen.id);
+  observations_.push_back(std::move(seen));
+  return observations_.back().id;
 }
 
 }  // namespace exl

@@ -7,9 +7,15 @@
 #include <vector>
 
 #include "sampling/candidates.h"
+#include "sampling/observation.h"
 #include "sampling/settings.h"
 
 namespace exl {
+
+// What a draw gives instead of an id.
+inline constexpr int32_t kNoToken = -1;   // the settings leave none
+inline constexpr int32_t kNotDrawn = -2;  // the draft went astray before this one
+inline constexpr int32_t kDeferred = -3;  // somebody else looks at the logits first
 
 // The state of one job: settings, tokens so far, and how many draws were made. Draw `n` depends on
 // the seed, `n` and the logits alone, so text does not depend on threads, batches or other jobs.
@@ -17,22 +23,35 @@ class Sampler {
  public:
   explicit Sampler(SamplerSettings settings);
 
-  // Tokens the penalties see.
+  // Tokens the penalties see, before the first draw.
   void feed(const std::vector<int32_t>& tokens);
 
-  // Picks an id below `vocabulary` and feeds it; -1 if the settings leave no token. Changes the
+  // Picks an id below `vocabulary` and feeds it; kNoToken if the settings leave none. Changes the
   // logits; `scratch` has scratch_bytes().
   int32_t draw(float* logits, int64_t vocabulary, std::byte* scratch);
   static size_t scratch_bytes(int64_t vocabulary);
 
+  // Draws as a step does: observed where that was asked for, or left to somebody else.
+  int32_t draw_observed(float* logits, int64_t vocabulary, std::byte* scratch);
+
   // What the next draw chooses from.
   Candidates distribution(float* logits, int64_t vocabulary, std::byte* scratch) const;
+
+  // Forgets all draws but the first `draws`. `banned` ids are not drawn in the place of the next.
+  void rewind(uint64_t draws, std::vector<int32_t> banned);
+
+  // How far logits are pushed away from those of a second sequence; 1: there is none.
+  double guidance() const { return settings_.guidance; }
+
+  std::vector<Observation> take_observations() { return std::move(observations_); }
 
  private:
   SamplerSettings settings_;
   std::vector<int32_t> history_;  // empty if no stage looks at it
   uint64_t draws_ = 0;
-  double mirostat_mu_;
+  std::vector<double> mirostat_mu_;  // before each draw, and now; empty if unused
+  std::vector<int32_t> banned_once_;
+  std::vector<Observation> observations_;
 };
 
 }  // namespace exl

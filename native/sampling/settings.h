@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sampling/observation.h"
+
 namespace exl {
 
 // A set of token ids: one bit per id, so that tens of thousands of them are small.
@@ -85,10 +87,13 @@ struct SamplerSettings {
   std::vector<Bias> bias;
   std::vector<int32_t> allowed;  // empty: all
   std::vector<int32_t> banned;
-  std::vector<int32_t> end_ids;  // not drawn before `min_tokens` were
+  std::vector<int32_t> first_allowed;  // at the first draw; empty: all
+  std::vector<int32_t> end_ids;        // not drawn before `min_tokens` were
   int64_t min_tokens = 0;
   int64_t vocabulary = 0;  // ids from here on are padding; 0: none is
   bool exllamav2 = false;  // its variants of top-p and typical
+  double guidance = 1;     // scale of classifier-free guidance; 1: off
+  Observe observe;
   uint64_t seed = 0;
 };
 

@@ -13,6 +13,7 @@ namespace exl {
 struct StageContext {
   const SamplerSettings& settings;
   std::span<const int32_t> history;  // prompt and drawn tokens
+  std::span<const int32_t> banned;   // at this draw
   uint64_t drawn;                    // draws so far
   double mirostat_mu;
 };

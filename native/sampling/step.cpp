@@ -1,0 +1,51 @@
+#include "sampling/step.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace exl {
+
+namespace {
+
+// Classifier-free guidance (Sanchez et al., arXiv:2306.17806): scale * log p + (1 - scale) * log q.
+void guide(float* logits, const float* away, double scale, int64_t vocabulary) {
+  const auto log_sum = [&](const float* row) {
+    const double most = double(*std::max_element(row, row + vocabulary));
+    double sum = 0;
+    for (int64_t i = 0; i < vocabulary; i++) sum += std::exp(double(row[i]) - most);
+    return most + std::log(sum);
+  };
+  const double ours = log_sum(logits), theirs = log_sum(away);
+  for (int64_t i = 0; i < vocabulary; i++)
+    logits[i] =
+        float(scale * (double(logits[i]) - ours) + (1 - scale) * (double(away[i]) - theirs));
+}
+
+}  // namespace
+
+std::vector<size_t> draw_groups(const DrawStep& step) {
+  std::vector<size_t> groups;
+  for (size_t i = 0; i < step.samplers.size(); i++)
+    if (i == 0 || step.samplers[i] != step.samplers[i - 1]) groups.push_back(i);
+  return groups;
+}
+
+void draw_group(const DrawStep& step, size_t first, int64_t vocabulary, std::byte* scratch,
+                const std::function<float*(size_t output)>& logits) {
+  Sampler& sampler = *step.samplers[first];
+  const size_t stride = sampler.guidance() == 1 ? 1 : 2;
+  size_t end = first;
+  while (end < step.samplers.size() && step.samplers[end] == step.samplers[first])
+    step.ids[end++] = kNotDrawn;
+
+  for (size_t at = first; at + stride <= end; at += stride) {
+    float* const row = logits(at);
+    if (stride == 2) guide(row, logits(at + 1), sampler.guidance(), vocabulary);
+    const int32_t drawn = sampler.draw_observed(row, vocabulary, scratch);
+    std::fill_n(step.ids + at, stride, drawn);
+    const size_t next = at + stride;
+    if (next >= end || step.tokens[step.outputs[next]] != drawn) return;
+  }
+}
+
+}  // namespace exl
