@@ -1,1 +1,3 @@
-export {ContiguousPages, pageTokens, type SequencePages} from './contiguous.js';
+export {pageTokens} from './page.js';
+export {type PageCopy, type PageStatistics, PageTable} from './page-table.js';
+export type {PagedSequence} from './sequence.js';

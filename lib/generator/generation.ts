@@ -1,3 +1,4 @@
+import {Gate} from './gate.js';
 import type {Chunk, GenerateResult} from './types.js';
 
 /** Chunks that may wait for a slow reader before its job pauses. */
@@ -39,6 +40,17 @@ export class Generation implements AsyncIterable<Chunk> {
 		return this.#result;
 	}
 
+	/** @internal Runs the job with `emit` in the place of a reader. */
+	pipe(emit: (chunk: Chunk) => Promise<void> | undefined): Promise<GenerateResult> {
+		this.#result ??= this.#start(emit, this.#left.signal);
+		return this.#result;
+	}
+
+	/** @internal Ends the job in order. */
+	leave(): void {
+		this.#left.abort();
+	}
+
 	/** The whole text. */
 	async text(): Promise<string> {
 		return (await this.result).text;
@@ -74,7 +86,7 @@ class Reader {
 	#ended = false;
 	#error: unknown;
 	#wake: (() => void) | undefined;
-	#room: (() => void) | undefined;
+	readonly #room = new Gate();
 
 	/** A promise that settles when there is room for more, or nothing if there is. */
 	push(chunk: Chunk): Promise<void> | undefined {
@@ -82,15 +94,13 @@ class Reader {
 		this.#queue.push(chunk);
 		this.#wake?.();
 		if (this.#queue.length < this.#limit) return undefined;
-		return new Promise(resolve => {
-			this.#room = resolve;
-		});
+		return this.#room.wait();
 	}
 
 	/** Lets the job run on however slow the reader is. */
 	takeAll(): void {
 		this.#limit = Number.POSITIVE_INFINITY;
-		this.#room?.();
+		this.#room.open();
 	}
 
 	end(error?: unknown): void {
@@ -98,14 +108,15 @@ class Reader {
 		this.#ended = true;
 		this.#error = error;
 		this.#wake?.();
-		this.#room?.();
+		this.#room.open();
 	}
 
 	async *chunks(): AsyncGenerator<Chunk, void, undefined> {
 		for (;;) {
 			const chunk = this.#queue.shift();
 			if (chunk) {
-				this.#room?.();
+				// Not at once: to leave the batch and to come back to it takes a little.
+				if (this.#queue.length <= this.#limit / 2) this.#room.open();
 				yield chunk;
 			} else if (this.#ended) {
 				if (this.#error !== undefined) throw this.#error;

@@ -1,4 +1,17 @@
+export {Answer} from './answer.js';
+export type {Observation, Step, StepEngine, StepReply} from './engine.js';
+export {Gate} from './gate.js';
 export {Generation} from './generation.js';
-export {type JobOutcome, prefillTokens, runJob} from './job.js';
-export {abortable, expectManyListeners, firstOf, Turns} from './turns.js';
-export type {Chunk, FinishReason, GenerateResult, JobRequest, Sequence, Timings} from './types.js';
+export type {Job, JobRequest, JobState, Strand} from './job.js';
+export {NgramDrafter} from './ngram.js';
+export {Scheduler} from './scheduler.js';
+export {expectManyListeners, onAbort} from './signals.js';
+export type {
+	Chunk,
+	Drafter,
+	FinishReason,
+	GenerateResult,
+	Speculation,
+	Timings,
+	TokenDetails,
+} from './types.js';

@@ -1,94 +1,214 @@
-import type {DetokenizerStream} from '../tokenizer/index.js';
-import {StopMatcher} from './stop.js';
-import type {Chunk, FinishReason, JobRequest, Sequence, Timings} from './types.js';
+import type {PagedSequence} from '../cache/index.js';
+import {ExlError} from '../errors/index.js';
+import type {LogitsHook} from '../sampling/index.js';
+import type {Answer, Verdict} from './answer.js';
+import type {Share} from './batch.js';
+import type {Observation, StepEngine, StepReply} from './engine.js';
+import type {Waiting} from './queue.js';
+import type {Chunk, Drafter, FinishReason, GenerateResult, Timings} from './types.js';
 
-/** Tokens of a prompt that are run in one step. */
-export const prefillTokens = 256;
-
-export type JobOutcome = {
-	readonly tokenIds: readonly number[];
-	readonly finishReason: FinishReason;
-	readonly timings: Timings;
+/** What one job asks of the generator, once options are resolved and text is tokens. */
+export type JobRequest = {
+	/** The prompt; with guidance also the one that logits are pushed away from. */
+	readonly prompts: readonly (readonly number[])[];
+	/** Draws its tokens; the generator releases it. */
+	readonly sampler: {readonly id: number; release(): void};
+	readonly answer: Answer;
+	readonly maxTokens: number;
+	/** Higher ones go first. @default 0 */
+	readonly priority: number;
+	readonly seed: number;
+	readonly hook?: LogitsHook | undefined;
+	readonly drafter?: Drafter | undefined;
+	/** Whether a step may be queued before the tokens of the one before were seen. */
+	readonly pipelines: boolean;
+	/** Whether its sampler observes. */
+	readonly observes: boolean;
+	/** Gives out a chunk; a promise if the reader has enough for now, settled when it wants more. */
+	readonly emit: (chunk: Chunk) => Promise<void> | undefined;
 };
 
-/**
-Runs one job on a sequence it owns: the prompt in pieces, then token after token. Yields what can be shown and returns
-how it ended.
+/** One sequence of tokens of a job, and how far it is computed. */
+export type Strand = {
+	/** Prompt, then what was drawn. */
+	readonly ids: number[];
+	sequence: PagedSequence | undefined;
+	/** Of the page table, while the job is in the batch. */
+	row: number;
+	/** Tokens whose keys and values are there, or will be after the steps under way. */
+	planned: number;
+};
 
-@throws The signal's reason if it aborts.
-*/
-export async function* runJob(
-	{promptIds, maxTokens, stopIds, stopStrings, signal, left}: JobRequest,
-	sequence: Sequence,
-	detokenizer: DetokenizerStream,
-): AsyncGenerator<Chunk, JobOutcome, undefined> {
-	const started = performance.now();
-	let next = await prefill(promptIds, sequence, signal);
-	const prefilled = performance.now();
+export type JobState = 'waiting' | 'active' | 'paused' | 'ended';
 
-	const stops = new StopMatcher(stopStrings);
-	const tokenIds: number[] = [];
-	/** Tokens whose text was not yielded yet. */
-	let held: number[] = [];
-	let finishReason: FinishReason | undefined;
-	let last = '';
+/** A job and where it stands. */
+export class Job implements Waiting {
+	readonly serial: number;
+	readonly request: JobRequest;
+	readonly answer: Answer;
+	readonly strands: readonly Strand[];
+	readonly result: Promise<GenerateResult>;
+	readonly admit: () => boolean;
+	state: JobState = 'waiting';
+	/** Steps under way that it has a share in. */
+	inFlight = 0;
+	/** Goes up when tokens are taken back: what is under way then no longer counts. */
+	epoch = 0;
+	/** Guesses for the next step; a promise while they are being made. */
+	drafts: readonly number[] | Promise<void> | undefined;
+	/** Prompt tokens it computed itself. */
+	prefilled = 0;
+	/** Settled when the reader wants more; undefined while it does. */
+	room: Promise<void> | undefined;
+	readonly speculation = {drafted: 0, accepted: 0, rounds: 0};
 
-	while (finishReason === undefined) {
-		signal?.throwIfAborted();
-		if (stopIds.has(next)) {
-			finishReason = 'stop';
-			last = rest(detokenizer, stops);
-			break;
-		}
-		tokenIds.push(next);
-		held.push(next);
-		const {text, stopped} = stops.push(detokenizer.push(next));
-		if (stopped) {
-			finishReason = 'stop';
-			last = text;
-		} else if (tokenIds.length >= maxTokens) {
-			finishReason = 'length';
-			last = text + rest(detokenizer, stops);
-		} else {
-			if (text) {
-				yield {text, tokenIds: held};
-				held = [];
-			}
-			if (left?.aborted) {
-				finishReason = 'abort';
-				last = rest(detokenizer, stops);
-				break;
-			}
-			next = await sequence.step([next], promptIds.length + tokenIds.length - 1);
-		}
+	readonly #times = {added: performance.now(), started: 0, first: 0};
+	#settle!: {resolve: (result: GenerateResult) => void; reject: (reason: unknown) => void};
+
+	/** @param admit Starts it if there is a place; whether there was one. */
+	constructor(serial: number, request: JobRequest, admit: (job: Job) => boolean) {
+		this.serial = serial;
+		this.admit = () => admit(this);
+		this.request = request;
+		this.answer = request.answer;
+		this.strands = request.prompts.map(prompt => ({ids: [...prompt], sequence: undefined, row: -1, planned: 0}));
+		this.result = new Promise((resolve, reject) => {
+			this.#settle = {resolve, reject};
+		});
+		// Whoever started the job learns of a failure; the promise must not be reported as unhandled besides.
+		this.result.catch(() => {});
 	}
-	if (last || held.length > 0) yield {text: last, tokenIds: held};
 
-	const ended = performance.now();
-	const timings = {
-		promptMs: prefilled - started,
-		decodeMs: ended - prefilled,
-		promptTokensPerSecond: perSecond(promptIds.length, prefilled - started),
-		tokensPerSecond: perSecond(tokenIds.length - 1, ended - prefilled),
-	} satisfies Timings;
-	return {tokenIds, finishReason, timings};
-}
-
-async function prefill(ids: readonly number[], sequence: Sequence, signal?: AbortSignal): Promise<number> {
-	const last = ids.length - 1 - ((ids.length - 1) % prefillTokens);
-	for (let at = 0; at < last; at += prefillTokens) {
-		signal?.throwIfAborted();
-		await sequence.prefill(ids.slice(at, at + prefillTokens), at);
+	get priority(): number {
+		return this.request.priority;
 	}
-	signal?.throwIfAborted();
-	return sequence.step(ids.slice(last), last);
+
+	get sampler(): number {
+		return this.request.sampler.id;
+	}
+
+	get promptLength(): number {
+		return this.request.prompts[0]!.length;
+	}
+
+	/** Whether a step may follow before this one's token is seen. */
+	get pipelines(): boolean {
+		return this.request.pipelines;
+	}
+
+	/** Whether only the last token is left to compute, or one that is still being drawn. */
+	get streams(): boolean {
+		return this.strands.every(({ids, planned}) => planned >= ids.length - 1);
+	}
+
+	/** Tokens its answer may still have, those under way not counted. */
+	get tokensLeft(): number {
+		const underWay = this.strands[0]!.planned - this.strands[0]!.ids.length + 1;
+		return this.request.maxTokens - this.answer.tokenIds.length - Math.max(0, underWay);
+	}
+
+	started(): void {
+		this.#times.started ||= performance.now();
+	}
+
+	/**
+	Takes what a step drew.
+
+	@param observations Those of this job.
+	@returns What the last token meant; undefined in the middle of a prompt.
+	@throws What the hook throws, or that no token may come next.
+	*/
+	take(share: Share, reply: StepReply, observations: readonly Observation[], engine: StepEngine): Verdict | undefined {
+		if (share.places === 0) return undefined;
+		this.#times.first ||= performance.now();
+		let verdict: Verdict | undefined;
+		let drawn = 0;
+		for (; drawn < share.places; drawn++) {
+			const id = reply.ids[share.output + drawn * this.strands.length]!;
+			if (id === notDrawn) break;
+			verdict = this.#takeOne(id, observations[drawn], engine);
+			if (verdict.chunk) this.room = this.request.emit(verdict.chunk) ?? this.room;
+			if (verdict.finish !== undefined || verdict.rewind) break;
+		}
+		if (share.places > 1) {
+			this.speculation.rounds++;
+			this.speculation.drafted += share.places - 1;
+			this.speculation.accepted += Math.max(0, Math.min(drawn, share.places) - 1);
+		}
+		return verdict;
+	}
+
+	#takeOne(drawn: number, seen: Observation | undefined, engine: StepEngine): Verdict {
+		if (drawn === deferred) return this.#takeHooked(seen!, engine);
+		return this.#accept(drawn, seen);
+	}
+
+	#accept(id: number, seen: Observation | undefined): Verdict {
+		if (id < 0) {
+			const message = 'the options and filters of this job leave no token that may come next';
+			throw new ExlError('EXL_INVALID_ARGUMENT', message);
+		}
+		for (const {ids} of this.strands) ids.push(id);
+		const verdict = this.answer.push(id, seen);
+		if (verdict.rewind) for (const {ids} of this.strands) ids.length -= verdict.rewind.tokens;
+		return verdict;
+	}
+
+	#takeHooked(seen: Observation, engine: StepEngine): Verdict {
+		const given = seen.logits!;
+		const logProbs = logProbsOf(given);
+		const returned: unknown = this.request.hook!(given, this.strands[0]!.ids);
+		const changed = returned === undefined ? given : returned;
+		if (!(changed instanceof Float32Array) || changed.length !== given.length) {
+			const message = `logitsHook must return nothing or a Float32Array of ${given.length} elements`;
+			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
+		}
+		const id = engine.draw(this.sampler, changed);
+		return this.#accept(id, {...seen, id, logProb: logProbs[id] ?? 0, logits: changed});
+	}
+
+	finish(finishReason: FinishReason): void {
+		const {tokenIds, text, details} = this.answer;
+		this.#settle.resolve({
+			text,
+			tokenIds: [...tokenIds],
+			promptTokens: this.promptLength,
+			completionTokens: tokenIds.length,
+			cachedTokens: Math.max(0, this.promptLength - this.prefilled),
+			finishReason,
+			seed: this.request.seed,
+			timings: this.#timings(),
+			...(details.length > 0 && {details}),
+			...(this.request.drafter && {speculation: this.speculation}),
+		});
+	}
+
+	fail(reason: unknown): void {
+		this.#settle.reject(reason);
+	}
+
+	#timings(): Timings {
+		const {added, started, first} = this.#times;
+		const ended = performance.now();
+		const [promptMs, decodeMs] = [first - started, ended - first];
+		return {
+			queueMs: started - added,
+			promptMs,
+			decodeMs,
+			promptTokensPerSecond: perSecond(this.promptLength, promptMs),
+			tokensPerSecond: perSecond(this.answer.tokenIds.length - 1, decodeMs),
+		};
+	}
 }
 
-/** What both were holding back, now that no more tokens come. */
-function rest(detokenizer: DetokenizerStream, stops: StopMatcher): string {
-	const {text} = stops.push(detokenizer.flush());
-	return text + stops.flush();
+function logProbsOf(logits: Float32Array): Float64Array {
+	const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+	const total = most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
+	return Float64Array.from(logits, logit => logit - total);
 }
+
+const notDrawn = -2;
+const deferred = -3;
 
 function perSecond(count: number, milliseconds: number): number {
 	return count > 0 && milliseconds > 0 ? (count * 1000) / milliseconds : 0;

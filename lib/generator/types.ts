@@ -1,36 +1,32 @@
-/** What one job asks of a model, once options are resolved and text is tokens. */
-export type JobRequest = {
-	readonly promptIds: readonly number[];
-	readonly maxTokens: number;
-	readonly stopIds: ReadonlySet<number>;
-	readonly stopStrings: readonly string[];
-	readonly signal?: AbortSignal | undefined;
-	/** Ends the job early but in order, because nobody listens any more. */
-	readonly left?: AbortSignal | undefined;
-};
-
-/** What the generator needs of a model: tokens of one sequence in, the next token out. */
-export type Sequence = {
-	/** Runs `ids`, the first of them at `position`, for their keys and values only. */
-	prefill(ids: readonly number[], position: number): Promise<void>;
-	/** Runs `ids` and draws the token that follows. */
-	step(ids: readonly number[], position: number): Promise<number>;
-	/** Gives back all it holds. */
-	release(): void;
-};
+import type {Strand} from './job.js';
 
 /** A piece of the answer. */
 export type Chunk = {
-	/** May be empty: text is held back while it may become a stop string or half a character. */
+	/** May be empty: text is held back while it may become a stop string, a banned one, or half a character. */
 	readonly text: string;
 	/** The tokens since the chunk before. */
 	readonly tokenIds: readonly number[];
+	/** Of each token, if `topLogprobs` or `returnLogits` asked for it. */
+	readonly details?: readonly TokenDetails[];
+};
+
+/** What the model said about one token, before penalties, masks, temperature and truncation. */
+export type TokenDetails = {
+	readonly id: number;
+	/** Natural logarithm of its probability. */
+	readonly logprob: number;
+	/** The most probable tokens, first the most probable. */
+	readonly top: readonly {readonly id: number; readonly logprob: number}[];
+	/** Logits it was drawn from: `[vocabulary]`, if `returnLogits` asked for them. */
+	readonly logits?: Float32Array;
 };
 
 export type FinishReason = 'stop' | 'length' | 'abort';
 
 export type Timings = {
-	/** Milliseconds from the start of the job to its first token, waiting for other jobs not included. */
+	/** Milliseconds from the call to the start of the job: waiting for a place in the batch and in the cache. */
+	readonly queueMs: number;
+	/** Milliseconds from there to its first token. */
 	readonly promptMs: number;
 	/** Milliseconds from the first token to the last. */
 	readonly decodeMs: number;
@@ -38,6 +34,16 @@ export type Timings = {
 	readonly promptTokensPerSecond: number;
 	/** Generated tokens per second, the first not counted. */
 	readonly tokensPerSecond: number;
+};
+
+/** How well guesses did. */
+export type Speculation = {
+	/** Tokens that were guessed and checked. */
+	readonly drafted: number;
+	/** Those the model drew as well. */
+	readonly accepted: number;
+	/** Steps that checked guesses. */
+	readonly rounds: number;
 };
 
 export type GenerateResult = {
@@ -52,4 +58,19 @@ export type GenerateResult = {
 	/** With this seed the same prompt gives the same text again. */
 	readonly seed: number;
 	readonly timings: Timings;
+	/** With `topLogprobs` or `returnLogits`. */
+	readonly details?: readonly TokenDetails[];
+	/** With `speculative`. */
+	readonly speculation?: Speculation;
+};
+
+/** Guesses how a text goes on. */
+export type Drafter = {
+	/**
+	Up to `count` tokens that may follow.
+
+	@param strand Has pages for all of them.
+	*/
+	draft(strand: Strand, count: number): readonly number[] | Promise<readonly number[]>;
+	release?(): void;
 };

@@ -56,6 +56,7 @@ function run(job: Job, call: Call): Promise<Answers[keyof Answers]> {
 	const {signal} = job.abort;
 	if (call.method === 'loadModel') return load(job.id, call);
 	if (call.method === 'generate') return generate(job, call);
+	if (call.method === 'snapshot') return model!.generator.snapshot();
 	return model![call.method](call.ids, {signal});
 }
 
@@ -70,16 +71,12 @@ async function load(id: number, {directory, options}: Call & {method: 'loadModel
 async function generate({abort, outbox}: Job, {ids, options, streams}: GenerateCall): Promise<GenerateResult> {
 	const generation = model!.generate(ids, {...options, signal: abort.signal});
 	if (!streams) return generation.result;
+	outbox.onLeave = () => generation.leave();
 	try {
-		for await (const chunk of generation) {
-			const room = outbox.push(chunk);
-			if (room) await room;
-			if (outbox.left) break;
-		}
+		return await generation.pipe(chunk => outbox.push(chunk));
 	} finally {
 		outbox.flush();
 	}
-	return generation.result;
 }
 
 function send(message: FromChild): void {

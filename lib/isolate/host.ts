@@ -1,7 +1,7 @@
 import {type ChatMessage, ChatTemplate} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type GenerateResult, Generation} from '../generator/index.js';
-import {encodePrompt, type Prompt, type ScoreResult} from '../model/index.js';
+import {encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import type {LoaderName} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
@@ -26,6 +26,7 @@ export class RemoteModel implements Model {
 	readonly cacheTokens: number;
 	readonly loader: LoaderName;
 	readonly device: string;
+	readonly generator: GeneratorView;
 
 	readonly #parts: RemoteParts;
 	#chatTemplate: Promise<ChatTemplate> | undefined;
@@ -39,6 +40,8 @@ export class RemoteModel implements Model {
 		this.cacheTokens = parts.facts.cacheTokens;
 		this.loader = parts.facts.loader;
 		this.device = parts.facts.device;
+		const {process} = parts;
+		this.generator = new GeneratorView(() => process.call({method: 'snapshot'})[0]);
 		parts.process.watchOver(this, parts.facts.bytes);
 	}
 
@@ -95,9 +98,13 @@ export class RemoteModel implements Model {
 
 	#start(
 		prompt: () => Promise<readonly number[]>,
-		{stop, signal, ...rest}: ResolvedGenerateOptions,
+		{stop, signal, logitsHook, ...rest}: ResolvedGenerateOptions,
 		streams: boolean,
 	): Generation {
+		if (logitsHook) {
+			const message = "logitsHook must not be given with isolation: 'process': a function cannot go to another process";
+			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
+		}
 		const options: GenerateOptions = {...rest, stop: [...stop.strings, ...stop.ids]};
 		return new Generation(async (emit, left) => {
 			const {process} = this.#parts;

@@ -1,4 +1,4 @@
-import type {Chunk} from '../generator/index.js';
+import {type Chunk, Gate} from '../generator/index.js';
 import {chunksInFlight, chunksPerMessage, messageIntervalMs} from './protocol.js';
 
 /** Gathers the chunks of one job into few messages, and says when their reader falls behind. Lives in the child. */
@@ -8,16 +8,13 @@ export class Outbox {
 	/** Chunks the reader has not taken yet. */
 	#ahead = 0;
 	#sentAt = Number.NEGATIVE_INFINITY;
-	#room: (() => void) | undefined;
+	readonly #room = new Gate();
 	#left = false;
+	/** Called when the reader leaves. */
+	onLeave = () => {};
 
 	constructor(send: (chunks: readonly Chunk[]) => void) {
 		this.#send = send;
-	}
-
-	/** Whether the reader left. */
-	get left(): boolean {
-		return this.#left;
 	}
 
 	/** A promise that settles when there is room for more, or nothing if there is. */
@@ -25,13 +22,10 @@ export class Outbox {
 		if (this.#left) return undefined;
 		this.#waiting.push(chunk);
 		this.#ahead++;
-		const isFull = this.#ahead >= chunksInFlight;
 		const isDue = performance.now() - this.#sentAt >= messageIntervalMs;
 		if (isDue || this.#waiting.length >= chunksPerMessage) this.flush();
-		if (!isFull) return undefined;
-		return new Promise(resolve => {
-			this.#room = resolve;
-		});
+		if (this.#ahead < chunksInFlight) return undefined;
+		return this.#room.wait();
 	}
 
 	flush(): void {
@@ -43,13 +37,14 @@ export class Outbox {
 
 	taken(count: number): void {
 		this.#ahead -= count;
-		if (this.#ahead < chunksInFlight) this.#room?.();
+		if (this.#ahead < chunksInFlight) this.#room.open();
 	}
 
-	/** Nobody reads any more: whoever waits for room may go on, to find that out. */
+	/** Nobody reads any more. */
 	leave(): void {
 		this.#left = true;
 		this.#waiting = [];
-		this.#room?.();
+		this.#room.open();
+		this.onLeave();
 	}
 }

@@ -1,5 +1,5 @@
 import type {GenerateResult} from '../generator/index.js';
-import type {ScoreResult} from '../model/index.js';
+import type {GeneratorSnapshot, ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import type {LoaderName, LoadOptions, LoadProgress} from '../options/index.js';
 import type {GenerateOptions} from '../sampling/index.js';
@@ -13,7 +13,8 @@ import type {WireError} from './wire-error.js';
 export type Call =
 	| {readonly method: 'loadModel'; readonly directory: string; readonly options: LoadOptions}
 	| GenerateCall
-	| {readonly method: 'score' | 'logits'; readonly ids: readonly number[]};
+	| {readonly method: 'score' | 'logits'; readonly ids: readonly number[]}
+	| {readonly method: 'snapshot'};
 
 export type GenerateCall = {
 	readonly method: 'generate';
@@ -29,6 +30,7 @@ export type Answers = {
 	readonly generate: GenerateResult;
 	readonly score: ScoreResult;
 	readonly logits: NativeArray;
+	readonly snapshot: GeneratorSnapshot;
 };
 
 /** What the parent's model says about itself. */

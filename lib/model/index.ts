@@ -1,4 +1,5 @@
 export {type DeviceInfo, listDevices} from './devices.js';
+export {type GeneratorSnapshot, GeneratorView, type JobInfo, type ObserveOptions} from './generator-view.js';
 export {type CacheSize, inspectModel, type ModelInfo} from './inspect.js';
 export type {WeightKindInfo} from './inspect-weights.js';
 export {loadModel, resolveLoadOptions} from './load.js';

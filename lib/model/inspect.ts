@@ -1,7 +1,8 @@
-import {ContiguousPages} from '../cache/index.js';
+import {pageTokens} from '../cache/index.js';
 import {ChatTemplate} from '../chat/index.js';
 import {isExlError} from '../errors/index.js';
 import {findArchitecture, WeightScope} from '../models/index.js';
+import {parseLoadOptions} from '../options/index.js';
 import {weightsOf} from '../program/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
 import {type WeightKindInfo, weightKinds} from './inspect-weights.js';
@@ -64,15 +65,18 @@ export async function inspectModel(nameOrPath: string): Promise<ModelInfo> {
 	const {layers, keyHeads, headDim, vocabulary, contextTokens} = configured.shape;
 	const files = await openWeights(directory);
 
-	const {recorder} = recordModel(configured, new WeightScope(files, gptq), 'sample', 1);
+	const {recorder} = recordModel(configured, new WeightScope(files, gptq), 'sample', {
+		sequences: 1,
+		pagesPerSequence: 1,
+	});
 	const kinds = await weightKinds(weightsOf(recorder), vocabulary);
 	const all = Object.values(kinds);
 	const parameters = all.reduce((sum, kind) => sum + kind.parameters, 0);
 	const weightBytes = all.reduce((sum, kind) => sum + kind.bytes, 0);
 
-	const defaultTokens = Math.min(contextTokens, defaultCacheTokens);
+	const defaultTokens = defaultCacheTokens(contextTokens, parseLoadOptions().maxBatch);
 	const bytesPerToken = layers * keyHeads * headDim * 2 * Uint16Array.BYTES_PER_ELEMENT;
-	const bytes = new ContiguousPages(defaultTokens).tokens * bytesPerToken;
+	const bytes = Math.ceil(defaultTokens / pageTokens) * pageTokens * bytesPerToken;
 	const heads = config.int('num_attention_heads');
 	return {
 		directory,

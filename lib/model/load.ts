@@ -1,19 +1,19 @@
-import {ContiguousPages} from '../cache/index.js';
+import {PageTable, pageTokens} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
-import {Device, Handle} from '../memory/index.js';
-import {findArchitecture, WeightScope} from '../models/index.js';
-import {addon} from '../native/index.js';
+import {Device} from '../memory/index.js';
 import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
-import {WeightStore, weightsOf} from '../program/index.js';
-import {Tokenizer} from '../tokenizer/index.js';
-import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
 import {resolveDevice} from './devices.js';
+import {DraftModel} from './draft.js';
+import {ModelEngine} from './engine.js';
 import {Model} from './model.js';
-import {compileModel, recordModel} from './programs.js';
+import {checkDraft, type PlacedModel, placeModel, readModel} from './place.js';
+import {limitsOf} from './programs.js';
 import {physicalCores} from './threads.js';
 
-/** Without an option the cache is as long as the model's context, up to this. */
-export const defaultCacheTokens = 8192;
+/** Tokens of the cache without an option: as many as the whole batch may use, up to what one job of most models needs. */
+export function defaultCacheTokens(contextTokens: number, maxBatch: number): number {
+	return Math.min(8192, contextTokens * maxBatch);
+}
 
 let modelsLoaded = 0;
 
@@ -29,65 +29,62 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const options = resolveLoadOptions(input);
 	options.signal?.throwIfAborted();
 	const kind = resolveDevice(options.device);
-	const directory = await locateModel(nameOrPath);
-	const {config, eosTokenIds, gptq} = await readModelConfig(directory);
-	const {name, architecture} = findArchitecture(config);
-	const configured = architecture.configure(config);
-	const {shape} = configured;
-	const files = await openWeights(directory);
-	const tokenizer = await Tokenizer.load(directory);
+	const files = await readModel(nameOrPath);
+	const draftFiles = options.draft === undefined ? undefined : await readModel(options.draft);
+	if (draftFiles) checkDraft(draftFiles, files);
 
+	const {shape} = files.configured;
 	const owner = `model#${++modelsLoaded}`;
-	const scope = new WeightScope(files, gptq);
-	const tokens = options.cache.tokens ?? Math.min(shape.contextTokens, defaultCacheTokens);
-	const pages = new ContiguousPages(tokens);
-	const drawnIds = Math.min(shape.vocabulary, tokenizer.vocabSize);
-	const recording = recordModel(configured, scope, 'sample', pages.pageCount, drawnIds);
-
+	const tokens = options.cache.tokens ?? defaultCacheTokens(shape.contextTokens, options.maxBatch);
+	const pages = new PageTable(Math.ceil(tokens / pageTokens));
 	const device = Device.acquire(kind);
-	const weights = new WeightStore(device, owner);
-	let cache: Handle | undefined;
+	const common = {
+		device,
+		pages: pages.pageCount,
+		batch: {
+			sequences: options.maxBatch,
+			pagesPerSequence: Math.min(pages.pageCount, Math.ceil(shape.contextTokens / pageTokens)),
+		},
+		threads: options.threads ?? physicalCores(),
+		loader: options.loader,
+		drawnIds: Math.min(shape.vocabulary, files.tokenizer.vocabSize),
+		signal: options.signal,
+	};
+	const report = (phase: string) => (loaded: number, total: number) => options.onProgress?.({phase, loaded, total});
+	const placed: PlacedModel[] = [];
 	try {
-		const {signal, onProgress, loader} = options;
-		const report = (loaded: number, total: number) => onProgress?.({phase: 'weights', loaded, total});
-		const {mode} = await weights.load(weightsOf(recording.recorder), {loader, onProgress: report, signal});
-		signal?.throwIfAborted();
-
-		const {layers, keyHeads, headDim: dim} = shape;
-		const size = {layers, keyHeads, dim, pages: pages.pageCount};
-		const cacheOwner = `${owner} > cache`;
-		cache = new Handle(addon().createCache(device.id, size, cacheOwner), cacheOwner);
-		const place = {
-			device,
-			weights,
-			cache,
-			owner: `${owner} > programs`,
-			pages: pages.pageCount,
-			threads: options.threads ?? physicalCores(),
-		};
-		const program = await compileModel(recording, 'sample', place);
-		if (signal?.aborted) program.release();
-		signal?.throwIfAborted();
+		const main = await placeModel(files, {...common, owner, onProgress: report('weights')});
+		placed.push(main);
+		let draft: DraftModel | undefined;
+		if (draftFiles) {
+			const draftOwner = `${owner} > draft`;
+			const other = await placeModel(draftFiles, {...common, owner: draftOwner, onProgress: report('draft weights')});
+			placed.push(other);
+			draft = new DraftModel(engineOf(other), draftFiles.configured.shape.contextTokens);
+		}
 		return new Model({
+			...files,
+			...main,
 			name: owner,
-			directory,
-			architecture: name,
-			configured,
-			scope,
-			tokenizer,
-			place,
+			engine: engineOf(main, draft),
 			pages,
-			program,
-			stopIds: new Set([...eosTokenIds, ...tokenizer.eosIds]),
 			cacheTokens: tokens,
-			loader: mode,
+			held: placed.flatMap(partsOf),
 		});
 	} catch (error) {
-		cache?.release();
-		weights.release();
+		for (const part of placed.flatMap(partsOf)) part.release();
 		await device.release();
 		throw error;
 	}
+}
+
+function engineOf({place, program}: PlacedModel, draft?: DraftModel): ModelEngine {
+	return new ModelEngine(place.device, program, place.cache, limitsOf('sample', place), draft);
+}
+
+/** In the order they are released. */
+function partsOf({place, program}: PlacedModel): {release(): void}[] {
+	return [program, place.cache, place.weights];
 }
 
 /** Call option, then environment, then default. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */

@@ -1,36 +1,31 @@
-import {randomInt} from 'node:crypto';
-import type {ContiguousPages} from '../cache/index.js';
+import {type PagedSequence, type PageTable, pageTokens} from '../cache/index.js';
 import {type ChatMessage, ChatTemplate} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {abortable, type Chunk, firstOf, type GenerateResult, Generation, runJob, Turns} from '../generator/index.js';
+import {type Chunk, type GenerateResult, Generation, onAbort, Scheduler} from '../generator/index.js';
 import {Holding} from '../memory/index.js';
-import type {ConfiguredModel, WeightScope} from '../models/index.js';
 import type {NativeArray} from '../native/index.js';
 import type {LoaderName} from '../options/index.js';
-import type {Program} from '../program/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
-import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
-import {type ProgramPlace, ProgramSet} from './programs.js';
+import type {Tokenizer} from '../tokenizer/index.js';
+import type {ModelEngine} from './engine.js';
+import {GeneratorView, snapshotOf} from './generator-view.js';
+import type {ModelFiles, PlacedModel} from './place.js';
+import {ProgramSet} from './programs.js';
 import {encodePrompt, type Prompt} from './prompt.js';
-import {samplerSettings} from './sampler.js';
-import {type ScoreResult, score} from './score.js';
-import {ModelSequence} from './sequence.js';
+import {jobRequest} from './request.js';
+import {type ScoreResult, scoreOf} from './score.js';
+import {TokenWindow} from './window.js';
 
-export type ModelParts = {
-	readonly name: string;
-	readonly directory: string;
-	readonly architecture: string;
-	readonly configured: ConfiguredModel;
-	readonly scope: WeightScope;
-	readonly tokenizer: Tokenizer;
-	readonly place: ProgramPlace;
-	readonly pages: ContiguousPages;
-	/** Compiled for sampling. */
-	readonly program: Program;
-	readonly stopIds: ReadonlySet<number>;
-	readonly cacheTokens: number;
-	readonly loader: LoaderName;
-};
+export type ModelParts = ModelFiles &
+	PlacedModel & {
+		/** `model#1` */
+		readonly name: string;
+		readonly engine: ModelEngine;
+		readonly pages: PageTable;
+		readonly cacheTokens: number;
+		/** All that is on the device, in the order it is released. */
+		readonly held: readonly {release(): void}[];
+	};
 
 /** A loaded model. Dispose of it when it is no longer needed: its memory goes back at once. */
 export class Model {
@@ -46,13 +41,17 @@ export class Model {
 	readonly loader: LoaderName;
 	/** The device it runs on. */
 	readonly device: string;
+	/** What its jobs, its queue and its cache are doing. */
+	readonly generator: GeneratorView;
 
 	readonly #parts: ModelParts;
 	readonly #programs: ProgramSet;
+	readonly #engine: ModelEngine;
+	readonly #scheduler: Scheduler;
 	readonly #holding: Holding;
-	readonly #turns = new Turns();
 	readonly #closing = new AbortController();
-	readonly #running = new Set<Promise<unknown>>();
+	/** Calls that have pages of their own. */
+	readonly #borrowing = new Set<Promise<unknown>>();
 	#chatTemplate: Promise<ChatTemplate> | undefined;
 	#disposed: Promise<void> | undefined;
 
@@ -65,13 +64,19 @@ export class Model {
 		this.cacheTokens = parts.cacheTokens;
 		this.loader = parts.loader;
 		this.device = parts.place.device.kind;
-		const {configured, scope, place, program} = parts;
-		this.#programs = new ProgramSet(configured, scope, place, program);
-		this.#holding = new Holding(this, 'Model', parts.name, place.device, [this.#programs, place.cache, place.weights]);
+		const {configured, scope, place} = parts;
+		this.#programs = new ProgramSet(configured, scope, place);
+		this.#engine = parts.engine;
+		const scheduler = new Scheduler(this.#engine, parts.pages);
+		this.#scheduler = scheduler;
+		this.generator = new GeneratorView(async () => snapshotOf(scheduler));
+		const held = [this.#engine, this.#programs, ...parts.held];
+		this.#holding = new Holding(this, 'Model', parts.name, place.device, held);
 	}
 
 	/**
-	Continues a prompt. Nothing runs until the result is asked for; jobs of one model run one after another.
+	Continues a prompt. Nothing runs until the result is asked for. Jobs of one model run side by side, and share what
+	their prompts have in common; each gives the text it would give alone.
 
 	@throws {ExlError} `EXL_INVALID_ARGUMENT` at once; when the job starts `EXL_CONTEXT_LENGTH` or `EXL_CACHE_FULL` for
 	a prompt that is too long, `EXL_DISPOSED`.
@@ -112,26 +117,19 @@ export class Model {
 		this.#assertOpen();
 		const ids = this.#encode(prompt, {});
 		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
-		return this.#exclusive(
-			async (sequence, ended) => score(await this.#programs.get('score'), sequence, ids, ended),
-			ids,
-			signal,
-		);
+		return this.#borrow(ids, signal, async (window, ended) => {
+			return scoreOf(await window.logProbs(await this.#programs.get('score'), ended));
+		});
 	}
 
 	/** Logits of the token after `prompt`: `[vocabulary]`, in the type the device computes with. */
 	async logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
 		this.#assertOpen();
 		const ids = this.#encode(prompt, {});
-		return this.#exclusive(
-			async (sequence, ended) => {
-				const program = await this.#programs.get('logits');
-				const logits = await sequence.logits(program, ids, ended);
-				return logits.subarray(0, this.#parts.configured.shape.vocabulary);
-			},
-			ids,
-			signal,
-		);
+		return this.#borrow(ids, signal, async (window, ended) => {
+			const logits = await window.logits(await this.#programs.get('logits'), ended);
+			return logits.subarray(0, this.#parts.configured.shape.vocabulary);
+		});
 	}
 
 	/** Ends what is running, waits for it, and gives everything back. May be called again. */
@@ -146,81 +144,75 @@ export class Model {
 	}
 
 	async #close(): Promise<void> {
-		this.#closing.abort(new ExlError('EXL_DISPOSED', `${this.#parts.name} was disposed`));
-		await Promise.allSettled(this.#running);
+		const reason = new ExlError('EXL_DISPOSED', `${this.#parts.name} was disposed`);
+		this.#closing.abort(reason);
+		await this.#scheduler.close(reason);
+		await Promise.allSettled(this.#borrowing);
 		await this.#holding.release();
 	}
 
 	#start(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): Generation {
 		return new Generation(async (emit, left) => {
-			const promptIds = await prompt();
-			const job = (sequence: ModelSequence, ended: AbortSignal) =>
-				this.#run(promptIds, options, sequence, emit, ended, left);
-			return this.#exclusive(job, promptIds, options.signal);
+			this.#closing.signal.throwIfAborted();
+			options.signal?.throwIfAborted();
+			return this.#run(await prompt(), options, emit, left);
 		});
 	}
 
 	async #run(
 		promptIds: readonly number[],
 		options: ResolvedGenerateOptions,
-		sequence: ModelSequence,
 		emit: (chunk: Chunk) => Promise<void> | undefined,
-		signal: AbortSignal,
 		left: AbortSignal,
 	): Promise<GenerateResult> {
-		const seed = options.seed ?? randomInt(2 ** 47);
-		const stopIds = new Set([...this.#parts.stopIds, ...options.stop.ids]);
-		const {vocabulary} = this.#parts.configured.shape;
-		const {tokenizer} = this;
-		sequence.sampleWith(samplerSettings(options, {seed, stopIds, vocabulary, tokenizer}), promptIds);
-		const room = Math.min(this.contextTokens, this.cacheTokens) - promptIds.length + 1;
-		const request = {
-			promptIds,
-			maxTokens: Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, room),
+		this.#closing.signal.throwIfAborted();
+		options.signal?.throwIfAborted();
+		const {guidance, addBos} = options;
+		const negativeIds = guidance && guidance.scale !== 1 ? this.#encode(guidance.negativePrompt, {addBos}) : undefined;
+		this.#assertFits(promptIds, negativeIds);
+		const {configured, tokenizer, stopIds} = this.#parts;
+		const place = {
+			tokenizer,
 			stopIds,
-			stopStrings: options.stop.strings,
-			signal,
-			left,
+			engine: this.#engine,
+			vocabulary: configured.shape.vocabulary,
+			mostTokens: this.#mostTokens(negativeIds ? 2 : 1),
 		};
-		const job = runJob(request, sequence, new DetokenizerStream(this.tokenizer, {context: promptIds}));
-		let text = '';
-		for (;;) {
-			const {value, done} = await job.next();
-			const given = {text, promptTokens: promptIds.length, cachedTokens: 0, seed};
-			if (done) return {...given, ...value, completionTokens: value.tokenIds.length};
-			text += value.text;
-			// A reader that has stopped reading must not keep the model from being disposed of.
-			const room = emit(value);
-			if (room) await abortable(room, signal);
+		const job = this.#scheduler.start(jobRequest(promptIds, negativeIds, options, place, emit));
+		const unlinks = [
+			onAbort(options.signal, reason => this.#scheduler.abort(job, reason)),
+			onAbort(left, () => this.#scheduler.leave(job)),
+		];
+		try {
+			return await job.result;
+		} finally {
+			for (const unlink of unlinks) unlink();
 		}
 	}
 
-	/** Waits for the cache, then runs `work` with it until one of the signals ends it. */
-	#exclusive<T>(
-		work: (sequence: ModelSequence, ended: AbortSignal) => Promise<T>,
+	/** Runs `work` over pages of its own as soon as there are some, until one of the signals ends it. */
+	#borrow<T>(
 		ids: readonly number[],
-		userSignal?: AbortSignal,
+		userSignal: AbortSignal | undefined,
+		work: (window: TokenWindow, ended: AbortSignal) => Promise<T>,
 	): Promise<T> {
 		const run = async () => {
-			const {signal, unlink} = firstOf(this.#closing.signal, userSignal);
+			this.#assertFits(ids);
+			const ended = new AbortController();
+			const abort = (reason: unknown) => ended.abort(reason);
+			const unlinks = [onAbort(this.#closing.signal, abort), onAbort(userSignal, abort)];
+			const {pagesPerSequence} = this.#engine;
 			try {
-				this.#assertFits(ids);
-				const pass = await this.#turns.wait(signal);
-				const pages = this.#parts.pages.acquire()!;
-				const sequence = new ModelSequence(this.#parts.program, pages);
-				try {
-					return await work(sequence, signal);
-				} finally {
-					sequence.release();
-					pass();
-				}
+				return await this.#scheduler.borrow(ids.length, ended.signal, (sequence: PagedSequence) =>
+					work(new TokenWindow(ids, sequence, pagesPerSequence), ended.signal),
+				);
 			} finally {
-				unlink();
+				for (const unlink of unlinks) unlink();
 			}
 		};
 		const running = run();
-		this.#running.add(running);
-		const forget = () => this.#running.delete(running);
+		this.#borrowing.add(running);
+		const forget = () => this.#borrowing.delete(running);
 		running.then(forget, forget);
 		return running;
 	}
@@ -229,14 +221,23 @@ export class Model {
 		return encodePrompt(prompt, options, this.tokenizer, this.#parts.configured.shape.vocabulary);
 	}
 
-	#assertFits(ids: readonly number[]): void {
-		const {length} = ids;
+	/** Tokens each of so many sequences may have side by side. */
+	#mostTokens(sequences: number): number {
+		if (sequences === 1) return Math.min(this.contextTokens, this.cacheTokens);
+		const pages = Math.floor(this.#parts.pages.pageCount / sequences);
+		return Math.min(this.contextTokens, pages * pageTokens);
+	}
+
+	#assertFits(ids: readonly number[], others?: readonly number[]): void {
+		const length = Math.max(ids.length, others?.length ?? 0);
 		if (length > this.contextTokens) {
 			const message = `the prompt has ${length} tokens, the model was made for ${this.contextTokens}; shorten it`;
 			throw new ExlError('EXL_CONTEXT_LENGTH', message);
 		}
-		if (length > this.cacheTokens) {
-			const message = `the prompt has ${length} tokens, the cache holds ${this.cacheTokens}; load the model with cache.tokens of at least ${length}`;
+		const room = this.#mostTokens(others ? 2 : 1);
+		if (length > room) {
+			const needed = others ? `${length} tokens twice, for guidance` : `${length} tokens`;
+			const message = `the prompt has ${needed}, the cache holds ${this.cacheTokens}; load the model with cache.tokens of at least ${length * (others ? 2 : 1)}`;
 			throw new ExlError('EXL_CACHE_FULL', message);
 		}
 	}

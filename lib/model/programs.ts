@@ -2,7 +2,7 @@ import {pageTokens} from '../cache/index.js';
 import type {Device, Handle} from '../memory/index.js';
 import type {ConfiguredModel, WeightScope} from '../models/index.js';
 import {sample, tokenLogProb} from '../ops/index.js';
-import {CacheLayer, Program, Recorder, type Value, type WeightStore} from '../program/index.js';
+import {CacheLayer, Program, type ProgramLimits, Recorder, type Value, type WeightStore} from '../program/index.js';
 
 /** What a program does with the logits. */
 export type Purpose = 'sample' | 'logits' | 'score';
@@ -14,9 +14,12 @@ export type ProgramPlace = {
 	readonly weights: WeightStore;
 	readonly cache: Handle;
 	readonly owner: string;
-	readonly pages: number;
+	readonly batch: BatchSize;
 	readonly threads: number;
 };
+
+/** How many sequences a step takes, and how long they may be. */
+export type BatchSize = {readonly sequences: number; readonly pagesPerSequence: number};
 
 /**
 Records the program of a model for one purpose.
@@ -27,10 +30,10 @@ export function recordModel(
 	{shape, forward}: ConfiguredModel,
 	scope: WeightScope,
 	purpose: Purpose,
-	pages: number,
+	batch: BatchSize,
 	drawnIds: number = shape.vocabulary,
 ): Recording {
-	const recorder = new Recorder({sequences: 1, pagesPerSequence: pages});
+	const recorder = new Recorder(purpose === 'sample' ? batch : {...batch, sequences: 1});
 	const cache = (layer: number) => new CacheLayer(layer, [shape.keyHeads, shape.headDim]);
 	const logits = forward({recorder, cache}, scope);
 	const finish = {
@@ -41,44 +44,41 @@ export function recordModel(
 	return {recorder, result: finish[purpose]()};
 }
 
-/** Rows and outputs per step: scoring wants the logits of every row, which are wide, so it takes fewer. */
+/** Rows per step: scoring wants the logits of every row, which are wide, so it takes fewer. */
 export const rowsPerStep = {sample: 256, logits: 256, score: 64} as const;
 
-export function compileModel({recorder, result}: Recording, purpose: Purpose, place: ProgramPlace): Promise<Program> {
-	const rows = Math.min(rowsPerStep[purpose], place.pages * pageTokens);
-	const {device, weights, owner, pages, threads} = place;
-	return Program.compile(
-		recorder,
-		[result],
-		{device, weights, cache: place.cache.id, owner},
-		{
-			maxRows: rows,
-			maxOutputs: purpose === 'score' ? rows : 1,
-			maxSequences: 1,
-			pagesPerSequence: pages,
-			threads,
-		},
-	);
+/** Outputs of a step: a single job has some to check guesses with. */
+const leastOutputs = 8;
+
+export function limitsOf(purpose: Purpose, {batch, threads}: ProgramPlace): ProgramLimits {
+	const maxRows = Math.min(rowsPerStep[purpose], batch.pagesPerSequence * pageTokens);
+	const common = {maxRows, pagesPerSequence: batch.pagesPerSequence, threads};
+	if (purpose === 'sample') {
+		return {...common, maxOutputs: Math.max(batch.sequences, leastOutputs), maxSequences: batch.sequences};
+	}
+	return {...common, maxOutputs: purpose === 'score' ? maxRows : 1, maxSequences: 1};
 }
 
-/** The programs of one model, each compiled when it is first wanted. */
+export function compileModel({recorder, result}: Recording, purpose: Purpose, place: ProgramPlace): Promise<Program> {
+	const {device, weights, owner, cache} = place;
+	return Program.compile(recorder, [result], {device, weights, cache: cache.id, owner}, limitsOf(purpose, place));
+}
+
+/** What else a model is asked for; each program is compiled when it is first wanted. */
 export class ProgramSet {
 	readonly #configured: ConfiguredModel;
 	readonly #scope: WeightScope;
 	readonly #place: ProgramPlace;
 	readonly #wanted = new Map<Purpose, Promise<Program>>();
-	readonly #compiled: Program[];
+	readonly #compiled: Program[] = [];
 
-	/** @param sampling Compiled already. */
-	constructor(configured: ConfiguredModel, scope: WeightScope, place: ProgramPlace, sampling: Program) {
+	constructor(configured: ConfiguredModel, scope: WeightScope, place: ProgramPlace) {
 		this.#configured = configured;
 		this.#scope = scope;
 		this.#place = place;
-		this.#compiled = [sampling];
-		this.#wanted.set('sample', Promise.resolve(sampling));
 	}
 
-	get(purpose: Purpose): Promise<Program> {
+	get(purpose: Exclude<Purpose, 'sample'>): Promise<Program> {
 		const known = this.#wanted.get(purpose);
 		if (known) return known;
 		const program = this.#compile(purpose);
@@ -93,7 +93,7 @@ export class ProgramSet {
 	}
 
 	async #compile(purpose: Purpose): Promise<Program> {
-		const recording = recordModel(this.#configured, this.#scope, purpose, this.#place.pages);
+		const recording = recordModel(this.#configured, this.#scope, purpose, this.#place.batch);
 		const program = await compileModel(recording, purpose, this.#place);
 		this.#compiled.push(program);
 		return program;

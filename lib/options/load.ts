@@ -27,12 +27,22 @@ export type LoadOptions = {
 
 	readonly cache?:
 		| {
-				/** Tokens the key/value cache holds, all jobs together: 1 to 2^24. @default the model's context length */
+				/** Tokens the key/value cache holds, all jobs together: 1 to 2^24. @default 8192, less for models of a short context */
 				readonly tokens?: number | undefined;
 				/** @default 'fp16' */
 				readonly type?: 'fp16' | undefined;
 		  }
 		| undefined;
+
+	/** Jobs that run side by side in one step, 1 to 256; others wait for their turn. @default 16 */
+	readonly maxBatch?: number | undefined;
+
+	/**
+	A smaller model with the same vocabulary that guesses tokens, several of which this one then checks in a single step:
+	the text is the same, and sooner there. Its weights and a cache of as many tokens are loaded, too.
+	@default none
+	*/
+	readonly draft?: string | undefined;
 
 	/**
 	How weights are read. `direct` bypasses the page cache; `buffered` goes through it and drops the pages afterwards;
@@ -57,6 +67,8 @@ export type ResolvedLoadOptions = {
 	readonly device: DeviceName;
 	readonly threads?: number | undefined;
 	readonly cache: {readonly tokens?: number | undefined; readonly type: 'fp16'};
+	readonly maxBatch: number;
+	readonly draft?: string | undefined;
 	readonly loader: LoaderName;
 	readonly isolation: Isolation;
 	readonly signal?: AbortSignal | undefined;
@@ -76,6 +88,10 @@ const schema = v.strictObject(
 				'an object',
 			),
 			{},
+		),
+		maxBatch: v.optional(integer(1, 256), 16),
+		draft: v.optional(
+			v.custom<string>(value => typeof value === 'string' && value !== '', 'a model directory or the name of a model'),
 		),
 		loader: v.optional(v.picklist(['direct', 'buffered', 'mmap'], "'direct', 'buffered' or 'mmap'"), 'direct'),
 		isolation: v.optional(v.picklist(['none', 'process'], "'none' or 'process'"), 'none'),

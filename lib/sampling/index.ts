@@ -1,1 +1,2 @@
 export {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from './options.js';
+export type {LogitsHook} from './output.js';

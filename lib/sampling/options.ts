@@ -1,13 +1,19 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
 import {abortSignal, integer, parseOptions} from '../options/index.js';
+import {type OutputOptions, outputEntries} from './output.js';
 import {type PenaltyOptions, penaltyEntries} from './penalties.js';
 import {type TemperatureOptions, temperatureEntries} from './temperature.js';
 import {type TokenOptions, tokenEntries} from './tokens.js';
 import {type TruncationOptions, truncationEntries} from './truncation.js';
 
 /** How to continue a prompt. The defaults are ExLlamaV2's. */
-export type GenerateOptions = TextOptions & TemperatureOptions & TruncationOptions & PenaltyOptions & TokenOptions;
+export type GenerateOptions = TextOptions &
+	OutputOptions &
+	TemperatureOptions &
+	TruncationOptions &
+	PenaltyOptions &
+	TokenOptions;
 
 /** Where a text begins and ends. */
 export type TextOptions = {
@@ -53,6 +59,7 @@ const schema = v.strictObject(
 		...truncationEntries,
 		...penaltyEntries,
 		...tokenEntries,
+		...outputEntries,
 		seed: v.optional(integer(0)),
 		stop: v.optional(stop, []),
 		addBos: v.optional(v.boolean('true or false')),

@@ -35,6 +35,14 @@ export class DetokenizerStream {
 		this.#emitted = stableLength(this.#text());
 	}
 
+	/** One that goes on from here on its own. */
+	clone(): DetokenizerStream {
+		const copy = new DetokenizerStream(this.#tokenizer, {special: this.#special});
+		copy.#window = this.#window;
+		copy.#emitted = this.#emitted;
+		return copy;
+	}
+
 	/**
 	Text that is certain after this id; may be empty.
 
@@ -43,7 +51,7 @@ export class DetokenizerStream {
 	push(id: number): string {
 		if (!this.#tokenizer.shows(id, this.#special)) return '';
 
-		this.#window.push(id);
+		this.#window = [...this.#window, id];
 		const text = this.#text();
 		const stable = stableLength(text);
 		const out = text.slice(this.#emitted, stable);

@@ -22,7 +22,7 @@ test('inspect prints what inspectModel() says', async () => {
 		vocabulary: 2048,
 		contextTokens: 512,
 		chatTemplate: false,
-		cache: {defaultTokens: 512, types: {fp16: {bytesPerToken: 512, bytes: 512 * 512}}},
+		cache: {defaultTokens: 8192, types: {fp16: {bytesPerToken: 512, bytes: 8192 * 512}}},
 	});
 	expect((await run(['inspect', tiny])).stdout).toMatch(/^down_proj +2 +98,304 +3\.99 /m);
 });

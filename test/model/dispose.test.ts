@@ -43,7 +43,7 @@ describe.each(['cpu', 'reference'] as const)('memory on %s', device => {
 		expect(before.every(({owner}) => /^model#\d+/.test(owner))).toBe(true);
 		const bytesPerElement = device === 'cpu' ? 2 : 8;
 		const cache = before.filter(({kind}) => kind === 'cache').reduce((sum, {bytes}) => sum + bytes, 0);
-		expect(cache).toBe(2 * 2 * 512 * 4 * 16 * bytesPerElement);
+		expect(cache).toBe(2 * 2 * model.cacheTokens * 4 * 16 * bytesPerElement);
 
 		await model.complete(prompt, {...greedy, maxTokens: 3});
 		expect(liveBuffers().map(({id}) => id)).toEqual(before.map(({id}) => id));

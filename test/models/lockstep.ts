@@ -3,7 +3,7 @@ Runs one recorded program on `reference` and on `cpu`, op by op. After each op t
 `cpu` are replaced by the exact ones, so that every op is judged by its own error.
 */
 
-import {ContiguousPages} from '../../lib/cache/index.js';
+import {pageTokens} from '../../lib/cache/index.js';
 import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
 import {recordModel} from '../../lib/model/programs.js';
 import {findArchitecture, WeightScope} from '../../lib/models/index.js';
@@ -44,18 +44,19 @@ export async function lockstep(model: TinyModel, options: LockstepOptions): Prom
 	const {config, gptq} = await readModelConfig(directory);
 	const configured = findArchitecture(config).architecture.configure(config);
 	const scope = new WeightScope(await openWeights(directory), gptq);
-	const pages = new ContiguousPages(ids.length);
-	const {recorder, result} = recordModel(configured, scope, purpose, pages.pageCount);
+	const pageCount = Math.ceil(ids.length / pageTokens);
+	const batch = {sequences: 1, pagesPerSequence: pageCount};
+	const {recorder, result} = recordModel(configured, scope, purpose, batch);
 
 	const {layers, keyHeads, headDim: dim} = configured.shape;
 	const open = async (kind: DeviceKind): Promise<Place> => {
 		const device = Device.acquire(kind);
 		const weights = new WeightStore(device, 'lockstep');
 		await weights.load(weightsOf(recorder));
-		const size = {layers, keyHeads, dim, pages: pages.pageCount};
+		const size = {layers, keyHeads, dim, pages: pageCount};
 		const cache = new Handle(addon().createCache(device.id, size, 'lockstep'), 'cache');
 		const most = Math.max(...steps);
-		const limits = {maxRows: most, maxOutputs: most, maxSequences: 1, pagesPerSequence: pages.pageCount, threads};
+		const limits = {maxRows: most, maxOutputs: most, maxSequences: 1, pagesPerSequence: pageCount, threads};
 		const at = {device, weights, cache: cache.id, owner: 'lockstep'};
 		const program = await Program.compile(recorder, [result], at, limits);
 		const settings = {temperature: 0.8, topK: 20, topP: 0.9, minP: 0.01, repetitionPenalty: 1.1, seed: 3};
@@ -69,7 +70,10 @@ export async function lockstep(model: TinyModel, options: LockstepOptions): Prom
 
 	const places = [await open('reference'), await open('cpu')] as const;
 	try {
-		return await new Runner(model, places).run({ids, steps, purpose}, pages.acquire()!.pages);
+		return await new Runner(model, places).run(
+			{ids, steps, purpose},
+			Int32Array.from({length: pageCount}, (_, i) => i),
+		);
 	} finally {
 		for (const place of places) await place.close();
 	}

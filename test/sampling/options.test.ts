@@ -13,6 +13,10 @@ const off = {
 	frequencyPenalty: 0,
 	repetitionRange: -1,
 	repetitionDecay: 0,
+	bannedStrings: [],
+	tokenHealing: false,
+	returnLogits: false,
+	priority: 0,
 };
 
 const defaults = {
@@ -65,6 +69,14 @@ test('everything at once', () => {
 		logitBias: {5: -1.5},
 		allowedTokens: [1, 2],
 		bannedTokens: [2],
+		bannedStrings: ['no'],
+		tokenHealing: true,
+		topLogprobs: 3,
+		returnLogits: true,
+		logitsHook: () => {},
+		guidance: {scale: 1.5, negativePrompt: 'bad'},
+		speculative: 'ngram' as const,
+		priority: -2,
 		seed: 0,
 		addBos: false,
 		signal,

@@ -1,0 +1,80 @@
+import type {PageStatistics} from '../cache/index.js';
+import type {JobState, Scheduler} from '../generator/index.js';
+
+export type JobInfo = {
+	/** In the order jobs were started. */
+	readonly id: number;
+	/** In the batch, waiting for a place in it, or waiting for its reader. */
+	readonly state: JobState;
+	readonly priority: number;
+	readonly promptTokens: number;
+	readonly completionTokens: number;
+};
+
+export type GeneratorSnapshot = {
+	readonly jobs: readonly JobInfo[];
+	/** Calls that wait for a place in the batch or the cache. */
+	readonly waiting: number;
+	/** Steps so far. */
+	readonly steps: number;
+	/** Of the cache: 256 tokens each. */
+	readonly pages: PageStatistics;
+};
+
+export type ObserveOptions = {
+	/** @default 250 */
+	readonly intervalMs?: number | undefined;
+	readonly signal?: AbortSignal | undefined;
+};
+
+/** For dashboards: what the jobs of a model are doing. */
+export class GeneratorView {
+	readonly #take: () => Promise<GeneratorSnapshot>;
+
+	/** @internal */
+	constructor(take: () => Promise<GeneratorSnapshot>) {
+		this.#take = take;
+	}
+
+	snapshot(): Promise<GeneratorSnapshot> {
+		return this.#take();
+	}
+
+	/** A snapshot now, and from then on every `intervalMs` milliseconds in which something happened. Leave the loop to end it. */
+	async *observe({intervalMs = 250, signal}: ObserveOptions = {}): AsyncGenerator<GeneratorSnapshot, void, undefined> {
+		let last: GeneratorSnapshot | undefined;
+		while (!signal?.aborted) {
+			const next = await this.#take();
+			if (!last || isDifferent(last, next)) yield next;
+			last = next;
+			await pause(intervalMs, signal);
+		}
+	}
+}
+
+function isDifferent(a: GeneratorSnapshot, b: GeneratorSnapshot): boolean {
+	return a.steps !== b.steps || a.waiting !== b.waiting || a.jobs.length !== b.jobs.length;
+}
+
+/** Whoever watches is no reason for the process to stay alive. */
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+	return new Promise(resolve => {
+		const timer = setTimeout(resolve, milliseconds).unref();
+		const end = () => {
+			clearTimeout(timer);
+			resolve();
+		};
+		signal?.addEventListener('abort', end, {once: true});
+	});
+}
+
+export function snapshotOf({jobs, waiting, steps, pages}: Scheduler): GeneratorSnapshot {
+	const infos = jobs.map(({serial, state, priority, promptLength, answer}) => ({
+		id: serial,
+		state,
+		priority,
+		promptTokens: promptLength,
+		completionTokens: answer.tokenIds.length,
+	}));
+	return {jobs: infos, waiting, steps, pages: pages.statistics};
+}
