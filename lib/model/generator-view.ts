@@ -1,5 +1,5 @@
 import type {PageStatistics} from '../cache/index.js';
-import type {JobState, Scheduler} from '../generator/index.js';
+import {type JobState, onAbort, type Scheduler} from '../generator/index.js';
 
 export type JobInfo = {
 	/** In the order jobs were started. */
@@ -57,15 +57,16 @@ function isDifferent(a: GeneratorSnapshot, b: GeneratorSnapshot): boolean {
 }
 
 /** Whoever watches is no reason for the process to stay alive. */
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-	return new Promise(resolve => {
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+	let unlink = () => {};
+	await new Promise<void>(resolve => {
 		const timer = setTimeout(resolve, milliseconds).unref();
-		const end = () => {
+		unlink = onAbort(signal, () => {
 			clearTimeout(timer);
 			resolve();
-		};
-		signal?.addEventListener('abort', end, {once: true});
+		});
 	});
+	unlink();
 }
 
 export function snapshotOf({jobs, waiting, steps, pages}: Scheduler): GeneratorSnapshot {

@@ -25,14 +25,18 @@ export class DetokenizerStream {
 	readonly #tokenizer: Tokenizer;
 	readonly #special: boolean;
 	#window: number[];
-	/** Length of the part of the window's text that was emitted. */
-	#emitted = 0;
+	/** Length of the part of the window's text that was emitted; undefined: all of it. */
+	#emitted: number | undefined;
+	/** Length of the rest. */
+	#held = 0;
 
 	constructor(tokenizer: Tokenizer, {special = false, context = []}: DetokenizerStreamOptions = {}) {
 		this.#tokenizer = tokenizer;
 		this.#special = special;
 		this.#window = context.filter(id => tokenizer.shows(id, special)).slice(-contextTokens);
-		this.#emitted = stableLength(this.#text());
+		const text = this.#text();
+		this.#emitted = stableLength(text);
+		this.#held = text.length - this.#emitted;
 	}
 
 	/** One that goes on from here on its own. */
@@ -40,6 +44,7 @@ export class DetokenizerStream {
 		const copy = new DetokenizerStream(this.#tokenizer, {special: this.#special});
 		copy.#window = this.#window;
 		copy.#emitted = this.#emitted;
+		copy.#held = this.#held;
 		return copy;
 	}
 
@@ -51,29 +56,38 @@ export class DetokenizerStream {
 	push(id: number): string {
 		if (!this.#tokenizer.shows(id, this.#special)) return '';
 
+		// Nearly always, as decoding a few tokens for each costs more than all else that is done for it.
+		const piece = this.#held === 0 && this.#window.length > 0 ? this.#tokenizer.localPiece(id) : undefined;
+		if (piece !== undefined) {
+			this.#window = [id];
+			this.#emitted = undefined;
+			return piece;
+		}
+
+		const emitted = this.#emitted ?? this.#text().length;
 		this.#window = [...this.#window, id];
 		const text = this.#text();
 		const stable = stableLength(text);
-		const out = text.slice(this.#emitted, stable);
-		this.#emitted = Math.max(this.#emitted, stable);
-
-		const held = text.length - stable;
-		if (held === 0) this.#keep(1, held);
-		else if (this.#window.length > windowTokens) this.#keep(contextTokens, held);
-		return out;
+		this.#emitted = Math.max(emitted, stable);
+		this.#held = text.length - stable;
+		if (this.#held === 0) this.#keep(1);
+		else if (this.#window.length > windowTokens) this.#keep(contextTokens);
+		return text.slice(emitted, stable);
 	}
 
 	/** What was held back: at most one unfinished character, as U+FFFD. */
 	flush(): string {
+		if (this.#held === 0) return '';
 		const text = this.#text();
 		const rest = text.slice(this.#emitted);
 		this.#emitted = text.length;
+		this.#held = 0;
 		return rest;
 	}
 
-	#keep(tokens: number, held: number): void {
+	#keep(tokens: number): void {
 		this.#window = this.#window.slice(-tokens);
-		this.#emitted = this.#text().length - held;
+		this.#emitted = this.#text().length - this.#held;
 	}
 
 	#text(): string {

@@ -30,6 +30,8 @@ export class Tokenizer {
 	readonly eosIds: readonly number[];
 
 	readonly #libraries: Libraries;
+	/** By id; null where it depends on what is before. */
+	readonly #localPieces: (string | null | undefined)[] = [];
 	readonly #specialIds: ReadonlySet<number>;
 	/** What precedes every text by default. */
 	readonly #prefix: readonly number[];
@@ -90,7 +92,27 @@ export class Tokenizer {
 	@throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary.
 	*/
 	idToPiece(id: number): string {
-		const before = this.#libraries.plain.encode('a', {add_special_tokens: false}).ids.slice(-1);
+		return this.#pieceAfter('a', id);
+	}
+
+	/**
+	The text of one token, if it is the same after any text that ends with a whole character; undefined if it is not, as of
+	part of a character.
+
+	@throws as `decode`
+	*/
+	localPiece(id: number): string | undefined {
+		let piece = this.#localPieces[id];
+		if (piece === undefined) {
+			const [first, second] = ['a', '.'].map(text => this.#pieceAfter(text, id));
+			piece = first === second && !first!.includes('\uFFFD') ? first! : null;
+			this.#localPieces[id] = piece;
+		}
+		return piece ?? undefined;
+	}
+
+	#pieceAfter(text: string, id: number): string {
+		const before = this.#libraries.plain.encode(text, {add_special_tokens: false}).ids.slice(-1);
 		return this.decode([...before, id], {special: true}).slice(this.decode(before, {special: true}).length);
 	}
 
