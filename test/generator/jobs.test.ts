@@ -59,7 +59,7 @@ function someOptions(): GenerateOptions {
 		{temperature: 1, bannedStrings: ['the', 'was', 'a little']},
 		{temperature: 0, stop: [' day', 'and', ' was']},
 		{temperature: 1, topLogprobs: 2, allowedTokens: Array.from({length: 300}, (_, i) => 3 + i * 5)},
-		{temperature: 0, logitsHook: logits => void (logits[13] = -50)},
+		{temperature: 0, logitsHook: logits => logits.map((logit, id) => (id === 13 ? -50 : logit))},
 	];
 	return {maxTokens, seed: random.int(1e6), priority: random.int(3), ...random.pick(settings)};
 }
