@@ -8,6 +8,7 @@ export type CommonFlags = {
 	readonly cacheType?: string;
 	readonly cacheTokens?: number;
 	readonly loader?: string;
+	readonly draft?: string;
 };
 
 export type GenerationFlags = {
@@ -30,6 +31,8 @@ export type GenerationFlags = {
 	readonly skew?: number;
 	readonly seed?: number;
 	readonly stop?: string[];
+	readonly ban?: string[];
+	readonly speculative?: string;
 };
 
 /** What every command takes, needed or not, so that scripts can pass the same flags to all. */
@@ -39,8 +42,9 @@ export function commonFlags(command: Command): Command {
 		.option('--device <name>', 'auto, cpu, cuda, cuda:N or reference')
 		.option('--threads <n>', 'threads of the CPU backend [one per physical core]', number)
 		.option('--cache-type <type>', 'type of the key/value cache: fp16')
-		.option('--cache-tokens <n>', 'tokens the key/value cache holds [the context, at most 8192]', number)
-		.option('--loader <name>', 'direct, buffered or mmap [direct]');
+		.option('--cache-tokens <n>', 'tokens the key/value cache holds [8192, less for a short context]', number)
+		.option('--loader <name>', 'direct, buffered or mmap [direct]')
+		.option('--draft <model>', 'a smaller model that guesses tokens for this one to check');
 }
 
 export function generationFlags(command: Command): Command {
@@ -66,22 +70,28 @@ export function generationFlags(command: Command): Command {
 		.option('--stop <text>', 'a string that ends the text; may be repeated', (text, before: string[] = []) => [
 			...before,
 			text,
-		]);
+		])
+		.option('--ban <text>', 'a string that must not occur; may be repeated', (text, before: string[] = []) => [
+			...before,
+			text,
+		])
+		.option('--speculative <way>', 'guess tokens and check several at once: draft or ngram');
 }
 
 /** Values are checked by the library; a type here is only a promise to it. */
-export function loadOptions({device, threads, cacheType, cacheTokens, loader}: CommonFlags): LoadOptions {
+export function loadOptions({device, threads, cacheType, cacheTokens, loader, draft}: CommonFlags): LoadOptions {
 	const cache = {tokens: cacheTokens, type: cacheType as 'fp16' | undefined};
-	return {device: device as LoadOptions['device'], threads, cache, loader: loader as LoadOptions['loader']};
+	return {device: device as LoadOptions['device'], threads, cache, loader: loader as LoadOptions['loader'], draft};
 }
 
 export function generateOptions(flags: GenerationFlags): GenerateOptions {
-	const {maxTokens, minTokens, seed, stop} = flags;
+	const {maxTokens, minTokens, seed, stop, ban: bannedStrings} = flags;
+	const speculative = flags.speculative as GenerateOptions['speculative'];
 	const {temperature, temperatureLast, smoothingFactor, skew} = flags;
 	const {topK, topP, topA, minP, tfs, typicalP} = flags;
 	const {repetitionPenalty, presencePenalty, frequencyPenalty, repetitionRange, repetitionDecay} = flags;
 	return {
-		...{maxTokens, minTokens, seed, stop},
+		...{maxTokens, minTokens, seed, stop, bannedStrings, speculative},
 		...{temperature, temperatureLast, smoothingFactor, skew},
 		...{topK, topP, topA, minP, tfs, typicalP},
 		...{repetitionPenalty, presencePenalty, frequencyPenalty, repetitionRange, repetitionDecay},

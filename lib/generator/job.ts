@@ -60,6 +60,8 @@ export class Job implements Waiting {
 	prefilled = 0;
 	/** Settled when the reader wants more; undefined while it does. */
 	room: Promise<void> | undefined;
+	/** Guesses for one step, at most. */
+	draftLength = 4;
 	readonly speculation = {drafted: 0, accepted: 0, rounds: 0};
 
 	readonly #times = {added: performance.now(), started: 0, first: 0};
@@ -130,12 +132,16 @@ export class Job implements Waiting {
 			if (verdict.chunk) this.room = this.request.emit(verdict.chunk) ?? this.room;
 			if (verdict.finish !== undefined || verdict.rewind) break;
 		}
-		if (share.places > 1) {
-			this.speculation.rounds++;
-			this.speculation.drafted += share.places - 1;
-			this.speculation.accepted += Math.max(0, Math.min(drawn, share.places) - 1);
-		}
+		if (share.places > 1) this.#learn(share.places - 1, Math.max(0, Math.min(drawn, share.places) - 1));
 		return verdict;
+	}
+
+	/** Guesses about as far as guesses are right. */
+	#learn(drafted: number, accepted: number): void {
+		this.speculation.rounds++;
+		this.speculation.drafted += drafted;
+		this.speculation.accepted += accepted;
+		this.draftLength = accepted === drafted ? Math.min(2 * drafted, mostDrafts) : accepted + 1;
 	}
 
 	#takeOne(drawn: number, seen: Observation | undefined, engine: StepEngine): Verdict {
@@ -206,6 +212,9 @@ function logProbsOf(logits: Float32Array): Float64Array {
 	const total = most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
 	return Float64Array.from(logits, logit => logit - total);
 }
+
+/** Guesses checked in one step, at most. */
+const mostDrafts = 16;
 
 const notDrawn = -2;
 const deferred = -3;

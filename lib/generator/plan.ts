@@ -2,9 +2,6 @@ import type {BatchBuilder, Run} from './batch.js';
 import type {Job, Strand} from './job.js';
 import type {Pace} from './pace.js';
 
-/** Guesses checked in one step, at most. */
-const mostDrafts = 16;
-
 export type PlanActions = {
 	/** Takes all pages of a job, which then has to wait. */
 	readonly suspend: (job: Job) => void;
@@ -60,7 +57,7 @@ function draftsOf(
 	actions: PlanActions,
 ): readonly number[] | undefined {
 	const {drafter} = job.request;
-	const most = Math.min(spare, mostDrafts, job.tokensLeft - 1);
+	const most = Math.min(spare, job.draftLength, job.tokensLeft - 1);
 	if (!drafter || most < 1) return [];
 	if (job.drafts === undefined) {
 		if (!makeRoom(job, 1 + most, active, actions)) return undefined;
