@@ -60,10 +60,6 @@ export class BatchBuilder {
 		return this.#engine.maxOutputs - this.#outputCount;
 	}
 
-	get streams(): number {
-		return this.#streams;
-	}
-
 	/** @param places How many of the last tokens of each run are places whose next token is wanted. */
 	add(job: Job, runs: readonly Run[], places: number, streams: boolean): void {
 		const output = this.#outputCount;

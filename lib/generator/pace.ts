@@ -1,8 +1,8 @@
 /** Part of a new measurement that goes into the average. */
 const weight = 0.2;
 
-/** A step in which others stream may take this much longer for the sake of a prompt. */
-const stretch = 0.9;
+/** How much longer than usual a step may take for the sake of a prompt: as long again would be felt, less than half wasted. */
+const stretch = 0.75;
 
 /** Prompt tokens that may join a step in any case: a prompt must get somewhere. */
 const leastRows = 8;

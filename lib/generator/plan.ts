@@ -19,7 +19,9 @@ export function plan(active: readonly Job[], builder: BatchBuilder, pace: Pace, 
 	for (const job of [...active]) {
 		if (job.state === 'active' && job.streams) addToken(job, active, builder, actions);
 	}
-	let budget = pace.promptRows(builder.streams, builder.rowsLeft);
+	// Also those whose token is being drawn right now: they come back after this step.
+	const streams = active.filter(job => job.streams).length;
+	let budget = pace.promptRows(streams, builder.rowsLeft);
 	for (const job of active) {
 		if (job.streams) continue;
 		budget -= addPrompt(job, builder, Math.min(budget, builder.rowsLeft));

@@ -1,0 +1,75 @@
+import {describe, expect, it} from 'vitest';
+import {Pace} from '../../lib/generator/pace.js';
+import {Queue} from '../../lib/generator/queue.js';
+
+describe('the queue', () => {
+	/** Things that need so much of what is free. */
+	function setup(free: number) {
+		const queue = new Queue();
+		const started: string[] = [];
+		const place = {free};
+		let serial = 0;
+		const add = (name: string, needs: number, priority = 0) => {
+			const admit = () => {
+				if (needs > place.free) return false;
+				place.free -= needs;
+				started.push(name);
+				return true;
+			};
+			queue.add({priority, serial: ++serial, admit});
+		};
+		return {queue, started, place, add};
+	}
+
+	it('lets in by priority, then in the order of arrival', () => {
+		const {queue, started, add} = setup(9);
+		add('a', 1);
+		add('b', 1, 1);
+		add('c', 1);
+		add('d', 1, 1);
+		queue.admit();
+		expect(started).toEqual(['b', 'd', 'a', 'c']);
+		expect(queue.length).toBe(0);
+	});
+
+	it('lets small ones overtake a large one four times, and then waits for it', () => {
+		const {queue, started, place, add} = setup(1);
+		add('large', 5);
+		for (const name of ['a', 'b', 'c', 'd', 'e']) {
+			add(name, 1);
+			queue.admit();
+			place.free = 1;
+		}
+		expect(started).toEqual(['a', 'b', 'c', 'd']);
+		place.free = 6;
+		queue.admit();
+		expect(started).toEqual(['a', 'b', 'c', 'd', 'large', 'e']);
+	});
+});
+
+describe('the pace', () => {
+	it('gives prompts whole steps when nobody streams', () => {
+		expect(new Pace().promptRows(0, 256)).toBe(256);
+	});
+
+	it('learns how many rows make a step less than twice as long', () => {
+		const pace = new Pace();
+		for (let i = 0; i < 30; i++) {
+			pace.observe(10, 8, 0);
+			const rows = pace.promptRows(8, 256);
+			// 10 ms, and half a millisecond for each row.
+			pace.observe(10 + 0.5 * rows, 8, rows);
+		}
+		const rows = pace.promptRows(8, 256);
+		expect(10 + 0.5 * rows).toBeLessThan(20);
+		expect(rows).toBeGreaterThan(10);
+	});
+
+	it('always lets a few rows in', () => {
+		const pace = new Pace();
+		pace.observe(1, 8, 0);
+		pace.observe(500, 8, 16);
+		expect(pace.promptRows(8, 256)).toBe(8);
+		expect(pace.promptRows(8, 3)).toBe(3);
+	});
+});
