@@ -56,6 +56,8 @@ export class Job implements Waiting {
 	epoch = 0;
 	/** Guesses for the next step; a promise while they are being made. */
 	drafts: readonly number[] | Promise<void> | undefined;
+	/** State of the page table in which there was no place for it. */
+	triedAt = -1;
 	/** Prompt tokens it computed itself. */
 	prefilled = 0;
 	/** Settled when the reader wants more; undefined while it does. */
@@ -64,7 +66,7 @@ export class Job implements Waiting {
 	draftLength = 4;
 	readonly speculation = {drafted: 0, accepted: 0, rounds: 0};
 
-	readonly #times = {added: performance.now(), started: 0, first: 0};
+	readonly #times: {readonly added: number; started?: number; first?: number} = {added: performance.now()};
 	#settle!: {resolve: (result: GenerateResult) => void; reject: (reason: unknown) => void};
 
 	/** @param admit Starts it if there is a place; whether there was one. */
@@ -110,7 +112,7 @@ export class Job implements Waiting {
 	}
 
 	started(): void {
-		this.#times.started ||= performance.now();
+		this.#times.started ??= performance.now();
 	}
 
 	/**
@@ -122,7 +124,7 @@ export class Job implements Waiting {
 	*/
 	take(share: Share, reply: StepReply, observations: readonly Observation[], engine: StepEngine): Verdict | undefined {
 		if (share.places === 0) return undefined;
-		this.#times.first ||= performance.now();
+		this.#times.first ??= performance.now();
 		let verdict: Verdict | undefined;
 		let drawn = 0;
 		for (; drawn < share.places; drawn++) {
@@ -194,8 +196,8 @@ export class Job implements Waiting {
 	}
 
 	#timings(): Timings {
-		const {added, started, first} = this.#times;
 		const ended = performance.now();
+		const {added, started = ended, first = ended} = this.#times;
 		const [promptMs, decodeMs] = [first - started, ended - first];
 		return {
 			queueMs: started - added,

@@ -19,13 +19,14 @@ export class Members {
 
 	/** Takes a job in, if there are pages and rows for it. @returns Pages that are to be copied; undefined if there are too few. */
 	add(job: Job): PageCopy[] | undefined {
-		if (this.#freeRows.length < job.strands.length) return undefined;
+		if (this.#freeRows.length < job.strands.length || job.triedAt === this.#pages.changes) return undefined;
 		const copies: PageCopy[] = [];
 		for (const strand of job.strands) {
 			// One page for each job that is there already to go on in; else they would take turns in driving each other out.
 			const opened = this.#pages.open(strand.ids, this.#jobs.length);
 			if (!opened) {
 				this.remove(job);
+				job.triedAt = this.#pages.changes;
 				return undefined;
 			}
 			strand.sequence = opened.sequence;

@@ -10,6 +10,9 @@ export type Waiting = {
 /** How many may overtake one that does not fit. */
 const mostSkips = 4;
 
+/** How many are looked at for one that fits. */
+const window = 32;
+
 /** Lets waiting ones in, in order; smaller ones may overtake one that does not fit, but not for ever. */
 export class Queue {
 	readonly #waiting: Waiting[] = [];
@@ -24,10 +27,9 @@ export class Queue {
 	}
 
 	add(item: Waiting): void {
-		const goesBefore = (other: Waiting) =>
-			item.priority > other.priority || (item.priority === other.priority && item.serial < other.serial);
-		const at = this.#waiting.findIndex(goesBefore);
-		this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, item);
+		const goesAfter = (other: Waiting) =>
+			item.priority < other.priority || (item.priority === other.priority && item.serial > other.serial);
+		this.#waiting.splice(this.#waiting.findLastIndex(goesAfter) + 1, 0, item);
 	}
 
 	remove(item: Waiting): void {
@@ -37,7 +39,7 @@ export class Queue {
 
 	admit(): void {
 		const overtaken: Waiting[] = [];
-		for (const item of [...this.#waiting]) {
+		for (const item of this.#waiting.slice(0, window)) {
 			if (item.admit()) {
 				this.remove(item);
 				for (const other of overtaken) this.#skips.set(other, this.#skipsOf(other) + 1);

@@ -28,7 +28,6 @@ export class Scheduler {
 	#lastEnd = 0;
 	#pumping = false;
 	#idle: (() => void)[] = [];
-	#listeners = new Set<() => void>();
 
 	constructor(engine: StepEngine, pages: PageTable) {
 		this.#engine = engine;
@@ -113,12 +112,6 @@ export class Scheduler {
 		if (this.#underWay > 0) await new Promise<void>(resolve => this.#idle.push(resolve));
 	}
 
-	/** Calls back after each step. Call the returned function to stop that. */
-	onStep(listener: () => void): () => void {
-		this.#listeners.add(listener);
-		return () => this.#listeners.delete(listener);
-	}
-
 	#enqueue(job: Job): void {
 		job.state = 'waiting';
 		this.#queue.add(job);
@@ -178,7 +171,6 @@ export class Scheduler {
 			this.#steps++;
 			settle();
 			this.#pump();
-			for (const listener of this.#listeners) listener();
 			if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
 		};
 		this.#engine.run(batch.step).then(
@@ -214,7 +206,7 @@ export class Scheduler {
 			// The last token drawn was not computed yet, nor was what follows a wrong guess.
 			const computed = Math.min(share.computed[i]!, strand.ids.length - (share.places > 0 ? 1 : 0), certain);
 			strand.sequence?.commit(strand.ids, computed);
-			if (share.places > 1) strand.planned = strand.ids.length - 1;
+			if (share.places > 1 && strand.sequence) strand.planned = strand.ids.length - 1;
 		}
 		if (verdict?.finish !== undefined) {
 			this.#end(job);

@@ -31,10 +31,7 @@ export class ModelEngine implements StepEngine {
 	}
 
 	async run(step: Step): Promise<StepReply> {
-		const followed = this.draft?.follow(step);
-		const running = this.#program.run(step);
-		await followed;
-		const {results, observations} = await running;
+		const [{results, observations}] = await Promise.all([this.#program.run(step), this.draft?.follow(step)]);
 		return {ids: results[0] as Int32Array, ...(observations && {observations})};
 	}
 
