@@ -34,6 +34,16 @@ test('--json is the result object of complete()', async () => {
 	expect(Object.keys(json.timings).sort()).toEqual(Object.keys(result.timings).sort());
 });
 
+test('guesses and bans', async () => {
+	const args = ['generate', tiny, '--prompt', 'Once upon a time', ...greedy, '--max-tokens', '40'];
+	const plain = await runJson(args);
+	const guessed = await runJson([...args, '--draft', tiny]);
+	expect(guessed).toMatchObject({tokenIds: plain.tokenIds, speculation: {accepted: expect.any(Number)}});
+	expect((await runJson([...args, '--speculative', 'ngram'])).tokenIds).toEqual(plain.tokenIds);
+	const banned = await runJson([...args, '--ban', 'little', '--ban', 'GIRL']);
+	expect(banned.text).not.toMatch(/little|girl/i);
+});
+
 test('streams the text to stdout and a summary to stderr', async () => {
 	const args = ['generate', tiny, '--prompt', 'Once upon a time', ...greedy, '--max-tokens', '16'];
 	const {text} = await runJson(args);

@@ -25,6 +25,11 @@ test.each([
 	['a wrong value', ['generate', tiny, '--prompt', 'x', '--temperature=-1'], /^EXL_INVALID_ARGUMENT: temperature must/],
 	['a wrong device', ['generate', tiny, '--prompt', 'x', '--device', 'gpu'], /^EXL_INVALID_ARGUMENT: device must/],
 	['a wrong cache type', ['bench', tiny, '--cache-type', 'q3'], /^EXL_INVALID_ARGUMENT: cache.type must/],
+	[
+		'a wrong way to guess',
+		['generate', tiny, '--prompt', 'x', '--speculative', 'dice'],
+		/^EXL_INVALID_ARGUMENT: speculative must/,
+	],
 	['no threads', ['bench', tiny, '--threads', '0'], /^EXL_INVALID_ARGUMENT: threads must/],
 	['nothing to score', ['perplexity', tiny], /^EXL_INVALID_ARGUMENT: perplexity takes either --file or --tokens/],
 	['no such file', ['perplexity', tiny, '--file', '/none'], /^EXL_INVALID_ARGUMENT: --file cannot be read/],
