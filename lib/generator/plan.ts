@@ -35,7 +35,9 @@ function addToken(job: Job, active: readonly Job[], builder: BatchBuilder, actio
 	// The token of the step before is still being drawn; if nobody has to see it first, the next step may follow at once.
 	if (pending < 0 || (pending === 0 && (job.tokensLeft < 1 || !job.pipelines))) return;
 
-	const spare = builder.outputsLeft - active.reduce((sum, {strands}) => sum + strands.length, 0);
+	// Those that come later need an output each.
+	const needed = active.slice(active.indexOf(job)).reduce((sum, {strands}) => sum + strands.length, 0);
+	const spare = builder.outputsLeft - needed;
 	const drafts = pending === 1 ? draftsOf(job, Math.floor(spare / job.strands.length), active, actions) : [];
 	if (!drafts) return;
 	const count = 1 + drafts.length;
