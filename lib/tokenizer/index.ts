@@ -1,2 +1,3 @@
 export {DetokenizerStream} from './stream.js';
+export type {TokenTexts} from './token-texts.js';
 export {type DecodeOptions, type EncodeOptions, Tokenizer} from './tokenizer.js';
