@@ -1,7 +1,8 @@
 import {ExlError} from '../errors/index.js';
 import type {SamplerSettings} from '../native/index.js';
-import type {ResolvedGenerateOptions} from '../sampling/index.js';
-import type {Tokenizer} from '../tokenizer/index.js';
+import {allowedTexts, type ResolvedGenerateOptions} from '../sampling/index.js';
+import {healingIds, type Tokenizer} from '../tokenizer/index.js';
+import type {Vocabulary} from './vocabulary.js';
 
 export type SamplerPlace = {
 	readonly seed: number;
@@ -10,6 +11,10 @@ export type SamplerPlace = {
 	readonly vocabulary: number;
 	/** What ends the text. */
 	readonly stopIds: Iterable<number>;
+	/** What filters know the tokens by. */
+	readonly texts?: Vocabulary;
+	/** Of a healed prompt: the token in whose place the first draw comes. */
+	readonly healedId?: number | undefined;
 };
 
 /**
@@ -29,6 +34,9 @@ export function samplerSettings(options: ResolvedGenerateOptions, place: Sampler
 		const message = `${name} must have token ids from 0 to ${vocabulary - 1}; got ${wrong}`;
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: name});
 	};
+
+	const endIds = Int32Array.from([...place.stopIds].filter(id => id < vocabulary));
+	const {healedId} = place;
 
 	return {
 		temperature: options.temperature,
@@ -65,11 +73,29 @@ export function samplerSettings(options: ResolvedGenerateOptions, place: Sampler
 		biasValues: Float32Array.from(Object.values(logitBias)),
 		allowedIds: idsOf('allowedTokens', options.allowedTokens),
 		bannedIds: idsOf('bannedTokens', options.bannedTokens),
-		minTokens: options.minTokens,
-		endIds: Int32Array.from([...place.stopIds].filter(id => id < vocabulary)),
+		// The draw that heals the prompt is none of the tokens asked for.
+		minTokens: options.minTokens + (healedId === undefined || options.minTokens === 0 ? 0 : 1),
+		endIds,
+		...(healedId !== undefined && {healedId, firstAllowedIds: healingIds(tokenizer, healedId)}),
+		...filterSettings(options, place, endIds),
 		vocabulary,
 		seed,
 	};
+}
+
+function filterSettings(
+	{filters = []}: ResolvedGenerateOptions,
+	{texts: vocabulary}: SamplerPlace,
+	endIds: Int32Array,
+): Pick<SamplerSettings, 'filters' | 'tokenTexts'> {
+	if (filters.length === 0) return {};
+	const {texts, open} = allowedTexts(filters);
+	if (!open && endIds.length === 0) {
+		const message = 'filters must not have a select: this model has no end token; name one in stop';
+		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'filters'});
+	}
+	if (!vocabulary) throw new ExlError('EXL_INTERNAL', 'filters need the vocabulary of the model');
+	return {filters: [{texts, open: open ? 1 : 0}], tokenTexts: vocabulary.id};
 }
 
 const usualBreakers = '.,!?<>[](){}\n\t"';

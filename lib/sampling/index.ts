@@ -1,1 +1,2 @@
+export {type AllowedTexts, allowedTexts, type Filter} from './filters.js';
 export {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from './options.js';

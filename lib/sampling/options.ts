@@ -1,13 +1,19 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
 import {abortSignal, integer, parseOptions} from '../options/index.js';
+import {allowedTexts, type FilterOptions, filterEntries} from './filters.js';
 import {type PenaltyOptions, penaltyEntries} from './penalties.js';
 import {type TemperatureOptions, temperatureEntries} from './temperature.js';
 import {type TokenOptions, tokenEntries} from './tokens.js';
 import {type TruncationOptions, truncationEntries} from './truncation.js';
 
 /** How to continue a prompt. The defaults are ExLlamaV2's. */
-export type GenerateOptions = TextOptions & TemperatureOptions & TruncationOptions & PenaltyOptions & TokenOptions;
+export type GenerateOptions = TextOptions &
+	TemperatureOptions &
+	TruncationOptions &
+	PenaltyOptions &
+	TokenOptions &
+	FilterOptions;
 
 /** Where a text begins and ends. */
 export type TextOptions = {
@@ -53,6 +59,7 @@ const schema = v.strictObject(
 		...truncationEntries,
 		...penaltyEntries,
 		...tokenEntries,
+		...filterEntries,
 		seed: v.optional(integer(0)),
 		stop: v.optional(stop, []),
 		addBos: v.optional(v.boolean('true or false')),
@@ -75,7 +82,7 @@ export function parseGenerateOptions(input: unknown = {}): ResolvedGenerateOptio
 }
 
 function refuseContradictions(options: v.InferOutput<typeof schema>): void {
-	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = []} = options;
+	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = [], filters} = options;
 	const refuse = (op: string, message: string) => {
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op});
 	};
@@ -86,6 +93,7 @@ function refuseContradictions(options: v.InferOutput<typeof schema>): void {
 		const {min, max} = dynamicTemperature;
 		refuse('dynamicTemperature.min', `dynamicTemperature.min must be at most max, which is ${max}; got ${min}`);
 	}
+	if (filters) allowedTexts(filters);
 	const banned = new Set(bannedTokens);
 	if (allowedTokens?.every(id => banned.has(id))) {
 		refuse('allowedTokens', 'allowedTokens must have a token that is not in bannedTokens, or nothing can be drawn');

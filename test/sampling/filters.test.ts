@@ -104,11 +104,14 @@ describe('exactly the texts that are wanted can be written', () => {
 	});
 });
 
+const everyByte = Array.from({length: 256}, (_, byte) => String.fromCharCode(byte));
+
 /** Tokens over a few bytes, of which some are special, spelled twice, parts of characters, or ends. */
 function randomConstraint(random: Random): Constraint {
 	const alphabet = random.pick(['ab', 'abc', '\xC3\xA9a', '\xE4\xBD\xA0\xA9']);
 	const word = (length: number) => Array.from({length}, () => random.pick([...alphabet])).join('');
 	const tokens = Array.from({length: 2 + random.int(70)}, () => (random.int(8) === 0 ? '' : word(1 + random.int(4))));
+	if (random.int(6) === 0) tokens.push(...everyByte);
 	const endIds = Array.from({length: random.int(3)}, () => random.int(tokens.length));
 	const healed = random.int(3) === 0 ? random.pick(tokens) : undefined;
 	const texts = ['a', 'ab', 'ba', 'é', 'éa', 'aé', 'aéa', '你', '你你', 'abab', 'bb', 'cab'];
