@@ -40,8 +40,8 @@ class TokenMask {
 };
 
 // Texts that are wanted, read from left to right. A filter knows bytes and not ids, and remembers
-// its state after each draw. One that holds the tokens of a grammar works the same way: follow its
-// automaton and the trie of the vocabulary down together.
+// its state after each draw. To find the tokens that may come next, it goes down its own states and
+// the trie of the vocabulary together; so can a grammar.
 class Filter {
  public:
   virtual ~Filter() = default;
@@ -50,7 +50,7 @@ class Filter {
   virtual bool allows_all() const = 0;
   // Whether the text may end here.
   virtual bool may_end() const = 0;
-  // Allows the tokens below `from` of which the rest, without what leads to `from`, may come next.
+  // Allows those tokens below `from` whose rest, after what leads to `from`, may come next.
   virtual void allow(Trie::Node from, TokenMask& mask) const = 0;
   // The text of one draw.
   virtual void advance(std::string_view text) = 0;
