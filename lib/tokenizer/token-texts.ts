@@ -25,7 +25,10 @@ export class TokenTexts {
 		if (start.length === 0) return Int32Array.from(ids);
 		for (let other = 0; other + 1 < offsets.length; other++) {
 			const at = offsets[other]!;
-			if (at + start.length <= offsets[other + 1]! && start.every((byte, i) => bytes[at + i] === byte)) ids.push(other);
+			if (at + start.length > offsets[other + 1]!) continue;
+			let same = 0;
+			while (same < start.length && bytes[at + same] === start[same]) same++;
+			if (same === start.length) ids.push(other);
 		}
 		return Int32Array.from(ids);
 	}
