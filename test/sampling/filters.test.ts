@@ -51,7 +51,7 @@ const prefix = (...texts: string[]): TextFilter => ({texts, open: 1});
 describe('exactly the texts that are wanted can be written', () => {
 	const cases: [string, string[], TextFilter[], string[]][] = [
 		['of choices', ['a', 'b', 'c', 'ab', 'bc', 'abc'], [select('abc', 'ab', 'cb', 'b')], ['abc', 'ab', 'cb', 'b']],
-		['with one way to spell them', ['ab', 'ca', 'b'], [select('abca', 'cab', 'bb')], ['abca', 'cab', 'bb']],
+		['with dead ends on the way', ['ab', 'ca', 'b', 'abc', 'c'], [select('abca', 'cab', 'bb')], ['abca', 'cab', 'bb']],
 		[
 			'of characters in parts',
 			['é', '\xC3', '\xA9', '\xE4\xBD', '\xA0', '\xA9\xE4', '\xBD'],
