@@ -16,5 +16,5 @@ export {
 	type WeightKindInfo,
 } from './model/index.js';
 export type {DeviceName, Isolation, LoadOptions, LoadProgress} from './options/index.js';
-export type {GenerateOptions} from './sampling/index.js';
+export type {Filter, GenerateOptions} from './sampling/index.js';
 export type {DecodeOptions, EncodeOptions, Tokenizer} from './tokenizer/index.js';

@@ -14,6 +14,7 @@ import {ProgramSet} from './programs.js';
 import {encodePrompt, type Prompt} from './prompt.js';
 import {jobRequest} from './request.js';
 import {type ScoreResult, scoreOf} from './score.js';
+import {Vocabulary} from './vocabulary.js';
 import {TokenWindow} from './window.js';
 
 export type ModelParts = ModelFiles &
@@ -48,6 +49,7 @@ export class Model {
 	readonly #programs: ProgramSet;
 	readonly #engine: ModelEngine;
 	readonly #scheduler: Scheduler;
+	readonly #texts: Vocabulary;
 	readonly #holding: Holding;
 	readonly #closing = new AbortController();
 	/** Calls that have pages of their own. */
@@ -70,7 +72,8 @@ export class Model {
 		const scheduler = new Scheduler(this.#engine, parts.pages);
 		this.#scheduler = scheduler;
 		this.generator = new GeneratorView(async () => snapshotOf(scheduler));
-		const held = [this.#engine, this.#programs, ...parts.held];
+		this.#texts = new Vocabulary(parts.tokenizer);
+		const held = [this.#engine, this.#programs, this.#texts, ...parts.held];
 		this.#holding = new Holding(this, 'Model', parts.name, place.device, held);
 	}
 
@@ -175,6 +178,7 @@ export class Model {
 			tokenizer,
 			stopIds,
 			engine: this.#engine,
+			texts: this.#texts,
 			vocabulary: configured.shape.vocabulary,
 			mostTokens: this.#mostTokens(negativeIds ? 2 : 1),
 		};

@@ -2,13 +2,16 @@ import {randomInt} from 'node:crypto';
 import {ExlError} from '../errors/index.js';
 import {Answer, type Chunk, type Drafter, type JobRequest, NgramDrafter} from '../generator/index.js';
 import type {ResolvedGenerateOptions} from '../sampling/index.js';
-import {DetokenizerStream, type Tokenizer} from '../tokenizer/index.js';
+import {DetokenizerStream, healPrompt, type Tokenizer} from '../tokenizer/index.js';
 import type {ModelEngine} from './engine.js';
 import {samplerSettings} from './sampler.js';
+import type {Vocabulary} from './vocabulary.js';
 
 export type RequestPlace = {
 	readonly tokenizer: Tokenizer;
 	readonly engine: ModelEngine;
+	/** What filters know the tokens by. */
+	readonly texts: Vocabulary;
 	/** Logits of the model. */
 	readonly vocabulary: number;
 	/** What ends a text of this model. */
@@ -24,13 +27,15 @@ What the generator is told of a job.
 @throws {ExlError} `EXL_INVALID_ARGUMENT`.
 */
 export function jobRequest(
-	promptIds: readonly number[],
+	given: readonly number[],
 	negativeIds: readonly number[] | undefined,
 	options: ResolvedGenerateOptions,
 	place: RequestPlace,
 	emit: (chunk: Chunk) => Promise<void> | undefined,
 ): JobRequest {
-	const {tokenizer, engine, vocabulary} = place;
+	const {tokenizer, engine, vocabulary, texts} = place;
+	const healed = options.tokenHealing ? healPrompt(tokenizer, given) : undefined;
+	const promptIds = healed?.promptIds ?? given;
 	const seed = options.seed ?? randomInt(2 ** 47);
 	const stopIds = new Set([...place.stopIds, ...options.stop.ids]);
 	const prompts = negativeIds ? [promptIds, negativeIds] : [promptIds];
@@ -47,12 +52,13 @@ export function jobRequest(
 			stopIds,
 			stopStrings: options.stop.strings,
 			bannedStrings: options.bannedStrings,
+			healed: healed?.said,
 			detailed: options.topLogprobs !== undefined || options.returnLogits,
 			logits: options.returnLogits,
 		},
 		new DetokenizerStream(tokenizer, {context: promptIds}),
 	);
-	const settings = samplerSettings(options, {seed, stopIds, vocabulary, tokenizer});
+	const settings = samplerSettings(options, {seed, stopIds, vocabulary, tokenizer, texts, healedId: healed?.healedId});
 	return {
 		prompts,
 		sampler: engine.createSampler(settings, promptIds),

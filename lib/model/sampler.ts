@@ -1,7 +1,8 @@
 import {ExlError} from '../errors/index.js';
 import type {SamplerSettings} from '../native/index.js';
-import type {ResolvedGenerateOptions} from '../sampling/index.js';
-import type {Tokenizer} from '../tokenizer/index.js';
+import {allowedTexts, type ResolvedGenerateOptions} from '../sampling/index.js';
+import {healingIds, type Tokenizer} from '../tokenizer/index.js';
+import type {Vocabulary} from './vocabulary.js';
 
 export type SamplerPlace = {
 	readonly seed: number;
@@ -10,6 +11,10 @@ export type SamplerPlace = {
 	readonly vocabulary: number;
 	/** What ends the text. */
 	readonly stopIds: Iterable<number>;
+	/** What filters know the tokens by. */
+	readonly texts: Vocabulary;
+	/** Of a healed prompt: the token in whose place the first draw comes. */
+	readonly healedId?: number | undefined;
 };
 
 /**
@@ -29,6 +34,9 @@ export function samplerSettings(options: ResolvedGenerateOptions, place: Sampler
 		const message = `${name} must have token ids from 0 to ${vocabulary - 1}; got ${wrong}`;
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: name});
 	};
+
+	const endIds = Int32Array.from([...place.stopIds].filter(id => id < vocabulary));
+	const {healedId} = place;
 
 	return {
 		temperature: options.temperature,
@@ -70,10 +78,26 @@ export function samplerSettings(options: ResolvedGenerateOptions, place: Sampler
 		observeLogits: options.returnLogits ? 1 : 0,
 		defer: options.logitsHook ? 1 : 0,
 		minTokens: options.minTokens,
-		endIds: Int32Array.from([...place.stopIds].filter(id => id < vocabulary)),
+		endIds,
+		...(healedId !== undefined && {healedId, firstAllowedIds: healingIds(tokenizer, healedId)}),
+		...filterSettings(options, place, endIds),
 		vocabulary,
 		seed,
 	};
+}
+
+function filterSettings(
+	{filters = []}: ResolvedGenerateOptions,
+	{texts: vocabulary}: SamplerPlace,
+	endIds: Int32Array,
+): Pick<SamplerSettings, 'filters' | 'tokenTexts'> {
+	if (filters.length === 0) return {};
+	const {texts, open} = allowedTexts(filters);
+	if (!open && endIds.length === 0) {
+		const message = 'filters must not have a select: this model has no end token; name one in stop';
+		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'filters'});
+	}
+	return {filters: [{texts, open: open ? 1 : 0}], tokenTexts: vocabulary.id};
 }
 
 const usualBreakers = '.,!?<>[](){}\n\t"';

@@ -117,6 +117,12 @@ export type SamplerSettings = {
 	readonly bannedIds?: Int32Array;
 	/** At the first draw; empty: all. */
 	readonly firstAllowedIds?: Int32Array;
+	/** All have to allow a token. `endIds` are drawn where each filter may end, and only they once one was. */
+	readonly filters?: readonly TextFilter[];
+	/** A vocabulary, which filters need. */
+	readonly tokenTexts?: NativeHandle;
+	/** A token of the prompt that the first draw replaces: filters do not see its text, which the draw begins with. */
+	readonly healedId?: number;
 	/** Each draw then has two outputs; 1 is off. */
 	readonly guidance?: number;
 	/** Log-probabilities of as many of the most probable tokens, and of the drawn one; -1: none at all. */
@@ -127,6 +133,9 @@ export type SamplerSettings = {
 	/** Its variants of top-p and typical. */
 	readonly exllamav2?: 0 | 1;
 };
+
+/** One of these texts and nothing more, or if it is open, anything that begins with one. */
+export type TextFilter = {readonly texts: readonly string[]; readonly open: 0 | 1};
 
 export type NativeArray = Float32Array | Float64Array | Int32Array;
 
@@ -192,6 +201,9 @@ export type Addon = {
 		owner: string,
 	): NativeHandle;
 	readTensor(device: NativeHandle, tensor: NativeHandle): Promise<NativeArray>;
+	/** Token `i` has the bytes from `offsets[i]` to `offsets[i + 1]`; none if it is not text. */
+	createVocabulary(bytes: Uint8Array, offsets: Int32Array): NativeHandle;
+	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for a filter with a text that no tokens spell. */
 	createSampler(settings: SamplerSettings): NativeHandle;
 	feedSampler(sampler: NativeHandle, tokens: Int32Array): void;
 	/** Forgets all draws but the first `draws`, in its turn among the steps; `banned` is not drawn in place of the next. */

@@ -1,2 +1,3 @@
+export {type AllowedTexts, allowedTexts, type Filter} from './filters.js';
 export {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from './options.js';
 export type {LogitsHook} from './output.js';

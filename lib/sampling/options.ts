@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
 import {abortSignal, integer, parseOptions} from '../options/index.js';
 import {type OutputOptions, outputEntries} from './output.js';
+import {allowedTexts, type FilterOptions, filterEntries} from './filters.js';
 import {type PenaltyOptions, penaltyEntries} from './penalties.js';
 import {type TemperatureOptions, temperatureEntries} from './temperature.js';
 import {type TokenOptions, tokenEntries} from './tokens.js';
@@ -13,7 +14,8 @@ export type GenerateOptions = TextOptions &
 	TemperatureOptions &
 	TruncationOptions &
 	PenaltyOptions &
-	TokenOptions;
+	TokenOptions &
+	FilterOptions;
 
 /** Where a text begins and ends. */
 export type TextOptions = {
@@ -60,6 +62,7 @@ const schema = v.strictObject(
 		...penaltyEntries,
 		...tokenEntries,
 		...outputEntries,
+		...filterEntries,
 		seed: v.optional(integer(0)),
 		stop: v.optional(stop, []),
 		addBos: v.optional(v.boolean('true or false')),
@@ -82,7 +85,7 @@ export function parseGenerateOptions(input: unknown = {}): ResolvedGenerateOptio
 }
 
 function refuseContradictions(options: v.InferOutput<typeof schema>): void {
-	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = []} = options;
+	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = [], filters} = options;
 	const refuse = (op: string, message: string) => {
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op});
 	};
@@ -93,6 +96,7 @@ function refuseContradictions(options: v.InferOutput<typeof schema>): void {
 		const {min, max} = dynamicTemperature;
 		refuse('dynamicTemperature.min', `dynamicTemperature.min must be at most max, which is ${max}; got ${min}`);
 	}
+	if (filters) allowedTexts(filters);
 	const banned = new Set(bannedTokens);
 	if (allowedTokens?.every(id => banned.has(id))) {
 		refuse('allowedTokens', 'allowedTokens must have a token that is not in bannedTokens, or nothing can be drawn');

@@ -1,7 +1,17 @@
 import type {TokenizerConfig, TokenizerJson} from './files.js';
 
 type PreTokenizer = (text: string, options?: unknown) => string[];
-type Decoder = {text_decoder?: object; readonly decoders?: readonly Decoder[]};
+
+type Decoder = {
+	readonly config: {
+		readonly type: string;
+		readonly content?: string;
+		readonly pattern?: {readonly String?: string};
+		readonly replacement?: string;
+	};
+	text_decoder?: object;
+	readonly decoders?: readonly Decoder[];
+};
 
 /** What is used of `@huggingface/tokenizers`. Its own type declarations resolve under bundlers only. */
 export type Library = {
@@ -10,6 +20,7 @@ export type Library = {
 	/** `vocab` has holes at ids no token has. */
 	model: {readonly vocab: readonly (string | undefined)[]};
 	pre_tokenizer: PreTokenizer | null;
+	readonly added_tokens: readonly {readonly content: string}[];
 	readonly decoder: Decoder | null;
 };
 

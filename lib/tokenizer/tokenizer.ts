@@ -1,6 +1,7 @@
 import {ExlError} from '../errors/index.js';
 import {readTokenizerFiles, type TokenizerConfig, type TokenizerFiles} from './files.js';
 import {createLibraries, type Libraries} from './library.js';
+import {type TokenTexts, tokenTexts} from './token-texts.js';
 
 export type EncodeOptions = {
 	/**
@@ -35,6 +36,7 @@ export class Tokenizer {
 	readonly #specialIds: ReadonlySet<number>;
 	/** What precedes every text by default. */
 	readonly #prefix: readonly number[];
+	#texts: TokenTexts | undefined;
 
 	private constructor({json, config, eosIds, bosId}: TokenizerFiles) {
 		this.#libraries = createLibraries(json, config ?? {});
@@ -114,6 +116,17 @@ export class Tokenizer {
 	#pieceAfter(text: string, id: number): string {
 		const before = this.#libraries.plain.encode(text, {add_special_tokens: false}).ids.slice(-1);
 		return this.decode([...before, id], {special: true}).slice(this.decode(before, {special: true}).length);
+	}
+
+	/** What every token says. Made when it is first asked for, which takes about 50 ms for 128,000 tokens. */
+	get texts(): TokenTexts {
+		const {special} = this.#libraries;
+		this.#texts ??= tokenTexts(
+			special,
+			id => this.shows(id, false),
+			id => this.idToPiece(id),
+		);
+		return this.#texts;
 	}
 
 	/** Whether `decode` shows this id: `special` tells whether special tokens are shown. @throws as `decode` */

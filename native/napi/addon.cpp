@@ -66,6 +66,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<copy_pages>(exports, "copyPages");
   add<create_tensor>(exports, "createTensor");
   add<read_tensor>(exports, "readTensor");
+  add<create_vocabulary>(exports, "createVocabulary");
   add<create_sampler>(exports, "createSampler");
   add<feed_sampler>(exports, "feedSampler");
   add<rewind_sampler>(exports, "rewindSampler");

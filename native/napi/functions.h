@@ -28,6 +28,7 @@ Napi::Value copy_pages(const Napi::CallbackInfo& info);
 Napi::Value create_tensor(const Napi::CallbackInfo& info);
 Napi::Value read_tensor(const Napi::CallbackInfo& info);
 
+Napi::Value create_vocabulary(const Napi::CallbackInfo& info);
 Napi::Value create_sampler(const Napi::CallbackInfo& info);
 Napi::Value feed_sampler(const Napi::CallbackInfo& info);
 Napi::Value rewind_sampler(const Napi::CallbackInfo& info);

@@ -3,6 +3,7 @@
 
 #include "napi/functions.h"
 #include "napi/read.h"
+#include "sampling/choices.h"
 #include "sampling/sampler.h"
 
 namespace exl {
@@ -78,6 +79,23 @@ SamplerSettings settings_of(const Napi::Object& from) {
   return settings;
 }
 
+Filters filters_of(const Environment& environment, const Napi::Object& from,
+                   const SamplerSettings& settings) {
+  if (!has(from, "filters")) return {};
+  const auto vocabulary = environment.get<Vocabulary>(uint32_t(integer(from, "tokenTexts")));
+  const Napi::Array list = array(from, "filters");
+  std::vector<std::unique_ptr<Filter>> filters;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Object filter = object(list.Get(i), "filter");
+    const Napi::Array given = array(filter, "texts");
+    std::vector<std::string> texts;
+    for (uint32_t k = 0; k < given.Length(); k++) texts.push_back(text(given.Get(k), "text"));
+    filters.push_back(std::make_unique<Choices>(vocabulary, texts, integer(filter, "open") != 0));
+  }
+  const int64_t healed = has(from, "healedId") ? integer(from, "healedId") : -1;
+  return {vocabulary, std::move(filters), settings.end_ids, int32_t(healed)};
+}
+
 // The logits of one call, which the sampler may change, and memory to do it in.
 struct Logits {
   explicit Logits(const Napi::Value& value) {
@@ -102,8 +120,24 @@ struct Logits {
 
 // createSampler(settings) -> sampler
 Napi::Value create_sampler(const Napi::CallbackInfo& info) {
-  const auto sampler = std::make_shared<Sampler>(settings_of(object(info[0], "settings")));
-  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add(sampler));
+  Environment& environment = Environment::of(info.Env());
+  const Napi::Object from = object(info[0], "settings");
+  SamplerSettings settings = settings_of(from);
+  Filters filters = filters_of(environment, from, settings);
+  const auto sampler = std::make_shared<Sampler>(std::move(settings), std::move(filters));
+  return Napi::Number::New(info.Env(), environment.add(sampler));
+}
+
+// createVocabulary(Uint8Array, Int32Array) -> vocabulary: token i has the bytes from offsets[i] to
+// offsets[i + 1].
+Napi::Value create_vocabulary(const Napi::CallbackInfo& info) {
+  Napi::Object holder = Napi::Object::New(info.Env());
+  holder.Set("bytes", info[0]);
+  holder.Set("offsets", info[1]);
+  const std::vector<char> bytes = numbers<char>(holder, "bytes");
+  const auto vocabulary = std::make_shared<Vocabulary>(std::string(bytes.begin(), bytes.end()),
+                                                       numbers<int32_t>(holder, "offsets"));
+  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add(vocabulary));
 }
 
 // feedSampler(sampler, Int32Array): tokens of the prompt, before the first step.

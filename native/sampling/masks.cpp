@@ -49,11 +49,12 @@ void masks(const StageContext& context, Candidates& list) {
   const SamplerSettings& settings = context.settings;
   const bool too_early = context.drawn < uint64_t(settings.min_tokens) && !settings.end_ids.empty();
   const bool healing = context.drawn == 0 && !settings.first_allowed.empty();
-  if (settings.allowed.empty() && settings.banned.empty() && context.banned.empty() && !healing &&
-      !too_early)
+  if (!context.filters.active() && settings.allowed.empty() && settings.banned.empty() &&
+      context.banned.empty() && !healing && !too_early)
     return;
   if (!settings.allowed.empty()) allow(settings.allowed, list);
   if (healing) allow(settings.first_allowed, list);
+  context.filters.block({list.values, size_t(list.count)}, kNever);
   block(settings.banned, list);
   block(context.banned, list);
   if (too_early) block(settings.end_ids, list);

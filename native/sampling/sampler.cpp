@@ -47,7 +47,8 @@ void order_for_skew(const StageContext& context, Candidates& list) {
   if (context.settings.skew != 0) list.sort();
 }
 
-Sampler::Sampler(SamplerSettings settings) : settings_(std::move(settings)) {
+Sampler::Sampler(SamplerSettings settings, Filters filters)
+    : settings_(std::move(settings)), filters_(std::move(filters)) {
   if (settings_.mirostat.tau > 0) mirostat_mu_.push_back(2 * settings_.mirostat.tau);
 }
 
@@ -62,6 +63,7 @@ void Sampler::rewind(uint64_t draws, std::vector<int32_t> banned) {
   if (draws >= draws_) return;
   if (!history_.empty()) history_.resize(history_.size() - size_t(draws_ - draws));
   if (!mirostat_mu_.empty()) mirostat_mu_.resize(size_t(draws) + 1);
+  filters_.rewind(draws);
   draws_ = draws;
 }
 
@@ -69,7 +71,7 @@ size_t Sampler::scratch_bytes(int64_t vocabulary) { return Candidates::scratch_b
 
 Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* scratch) const {
   const double mu = mirostat_mu_.empty() ? 0 : mirostat_mu_.back();
-  const StageContext context{settings_, history_, banned_once_, draws_, mu};
+  const StageContext context{settings_, filters_, history_, banned_once_, draws_, mu};
   const int64_t ids =
       settings_.vocabulary > 0 ? std::min(vocabulary, settings_.vocabulary) : vocabulary;
   Candidates list(logits, ids, scratch);
@@ -102,6 +104,7 @@ int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
     mirostat_mu_.push_back(mirostat_mu_.back() + eta * (tau - surprise));
   }
   feed({list.id(chosen)});
+  filters_.advance(list.id(chosen));
   return list.id(chosen);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sampling/candidates.h"
+#include "sampling/filter.h"
 #include "sampling/observation.h"
 #include "sampling/settings.h"
 
@@ -21,7 +22,7 @@ inline constexpr int32_t kDeferred = -3;  // somebody else looks at the logits f
 // the seed, `n` and the logits alone, so text does not depend on threads, batches or other jobs.
 class Sampler {
  public:
-  explicit Sampler(SamplerSettings settings);
+  explicit Sampler(SamplerSettings settings, Filters filters = {});
 
   // Tokens the penalties see, before the first draw.
   void feed(const std::vector<int32_t>& tokens);
@@ -47,6 +48,7 @@ class Sampler {
 
  private:
   SamplerSettings settings_;
+  Filters filters_;
   std::vector<int32_t> history_;  // empty if no stage looks at it
   uint64_t draws_ = 0;
   std::vector<double> mirostat_mu_;  // before each draw, and now; empty if unused

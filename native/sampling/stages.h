@@ -5,6 +5,7 @@
 #include <span>
 
 #include "sampling/candidates.h"
+#include "sampling/filter.h"
 #include "sampling/settings.h"
 
 namespace exl {
@@ -12,6 +13,7 @@ namespace exl {
 // What a stage may know about the job.
 struct StageContext {
   const SamplerSettings& settings;
+  const Filters& filters;
   std::span<const int32_t> history;  // prompt and drawn tokens
   std::span<const int32_t> banned;   // at this draw
   uint64_t drawn;                    // draws so far

@@ -1,4 +1,5 @@
 import {expect} from 'vitest';
+import type {Device} from '../../lib/memory/index.js';
 import {addon, type SamplerSettings} from '../../lib/native/index.js';
 import type {Random} from '../support/random.js';
 import type {Settings} from './reference.js';
@@ -8,6 +9,10 @@ export const off = {temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty
 /** A sampler of the addon. */
 export class NativeSampler implements Disposable {
 	readonly #id: number;
+
+	get id(): number {
+		return this.#id;
+	}
 
 	constructor(settings: Partial<SamplerSettings> = {}, history: readonly number[] = []) {
 		this.#id = addon().createSampler({...off, ...settings});
@@ -28,6 +33,10 @@ export class NativeSampler implements Disposable {
 
 	draw(logits: ArrayLike<number>, count: number): Int32Array {
 		return addon().samplerDraw(this.#id, Float32Array.from(logits), count);
+	}
+
+	rewind(device: Device, draws: number, banned: readonly number[] = []): Promise<void> {
+		return addon().rewindSampler(device.id, this.#id, draws, Int32Array.from(banned));
 	}
 
 	[Symbol.dispose](): void {
