@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
 import {abortSignal, integer, parseOptions} from '../options/index.js';
-import {type OutputOptions, outputEntries} from './output.js';
 import {allowedTexts, type FilterOptions, filterEntries} from './filters.js';
+import {type OutputOptions, outputEntries} from './output.js';
 import {type PenaltyOptions, penaltyEntries} from './penalties.js';
 import {type TemperatureOptions, temperatureEntries} from './temperature.js';
 import {type TokenOptions, tokenEntries} from './tokens.js';

@@ -13,6 +13,7 @@ const shows: Record<string, {readonly input?: string; readonly output: RegExp}> 
 		input: 'Once upon a time there was a dog.\nThe dog liked\n\n',
 		output: /\(0 of \d+ prompt tokens .*\n[\s\S]*\((?:[1-9]|\d\d+) of \d+ prompt tokens were in the cache\)/,
 	},
+	'choice.mjs': {output: /^(?:.* (?:happy|sad)\n){4}$/},
 	'complete.mjs': {output: /^, a little girl[\s\S]*64 tokens, \d+ tokens\/s/},
 	'demo.mjs': {output: /^A story by LlamaForCausalLM[\s\S]*After model\.dispose\(\):[\s\S]*\b0\b/},
 	'memory.mjs': {output: /^Loaded:[\s\S]*With a forgotten tensor:/},

@@ -211,6 +211,75 @@ describe('guessing', () => {
 	});
 });
 
+describe('filters', () => {
+	const story = 'Once upon a time, there was a little girl. She had a pet. It was a';
+
+	it.each([greedy, drawn])('let exactly one of the choices through with %j', async options => {
+		const choices = [' dog', ' cat', ' cat and a dog', ' bird'];
+		const others = Array.from({length: 6}, (_, seed) => model.complete(prompt, {...drawn, seed, maxTokens: 40}));
+		const {text, finishReason} = await model.complete(story, {...options, filters: [{select: choices}]});
+		expect(choices).toContain(text);
+		expect(finishReason).toBe('stop');
+		await Promise.all(others);
+	});
+
+	it('begin the text with a prefix, guessed or not, and go on from there', async () => {
+		const filters = [{prefix: ' big, red dragon'}];
+		const plain = await model.complete(story, {...drawn, maxTokens: 40, filters});
+		expect(plain.text.startsWith(' big, red dragon')).toBe(true);
+		expect(plain.text.length).toBeGreaterThan(' big, red dragon'.length + 20);
+		for (const [by, speculative] of [
+			[model, 'ngram'],
+			[guessing, 'draft'],
+		] as const) {
+			const guessed = await by.complete(story, {...drawn, maxTokens: 40, filters, speculative});
+			expect(guessed.tokenIds).toEqual(plain.tokenIds);
+		}
+	});
+
+	it('rewind with banned strings', async () => {
+		const filters = [{select: [' dog', ' dogs', ' bird']}];
+		const {text} = await model.complete(story, {...greedy, filters, bannedStrings: ['DOG']});
+		expect(text).toBe(' bird');
+		await expect(model.complete(story, {...greedy, filters, bannedStrings: ['dog', 'bird']})).rejects.toMatchObject({
+			code: 'EXL_INVALID_ARGUMENT',
+			message: expect.stringContaining('leave no token'),
+		});
+	});
+
+	it('fail their own job if nothing can be drawn', async () => {
+		const other = model.complete(prompt, {...greedy, maxTokens: 40});
+		const contradiction = {filters: [{select: ['a']}, {prefix: 'b'}]};
+		await expect(model.complete(prompt, contradiction)).rejects.toMatchObject({
+			code: 'EXL_INVALID_ARGUMENT',
+			op: 'filters',
+		});
+		expect((await other).completionTokens).toBe(40);
+	});
+});
+
+describe('token healing', () => {
+	it('draws the last token of the prompt anew', async () => {
+		// The last token of this is part of what would be one.
+		const cut = 'Once upon a time, there was a li';
+		const plain = await model.complete(cut, {...greedy, maxTokens: 20});
+		const {text, tokenIds, promptTokens} = await model.complete(cut, {...greedy, maxTokens: 20, tokenHealing: true});
+		expect(text).toMatch(/^ttle /);
+		expect(plain.text).not.toBe(text);
+		expect(promptTokens).toBe(plain.promptTokens - 1);
+		expect(tokenIds.length).toBeLessThanOrEqual(20);
+		const chunks = [];
+		for await (const chunk of model.generate(cut, {...greedy, maxTokens: 20, tokenHealing: true}))
+			chunks.push(chunk.text);
+		expect(chunks.join('')).toBe(text);
+	});
+
+	it('changes nothing where there is nothing to heal', async () => {
+		const plain = await model.complete([1], {...drawn, maxTokens: 20});
+		expect((await model.complete([1], {...drawn, maxTokens: 20, tokenHealing: true})).tokenIds).toEqual(plain.tokenIds);
+	});
+});
+
 describe('the view for dashboards', () => {
 	it('shows jobs and pages while they are there', async () => {
 		const generation = model.generate(prompt, {...greedy, maxTokens: 200});

@@ -57,6 +57,8 @@ function someOptions(): GenerateOptions {
 		{temperature: 0, speculative: 'ngram'},
 		{temperature: 1, speculative: 'ngram', seed: 3},
 		{temperature: 1, bannedStrings: ['the', 'was', 'a little']},
+		{temperature: 1, filters: [{select: [' day', ' dog', ' little girl']}], tokenHealing: true},
+		{temperature: 1, guidance: {scale: 1.3, negativePrompt: [1, 7, 7]}, speculative: 'ngram'},
 		{temperature: 0, stop: [' day', 'and', ' was']},
 		{temperature: 1, topLogprobs: 2, allowedTokens: Array.from({length: 300}, (_, i) => 3 + i * 5)},
 		{temperature: 0, logitsHook: logits => logits.map((logit, id) => (id === 13 ? -50 : logit))},
