@@ -17,25 +17,28 @@ export class Members {
 		return this.#jobs;
 	}
 
-	/** Takes a job in, if there are pages and rows for it. @returns Pages that are to be copied; undefined if there are too few. */
-	add(job: Job): PageCopy[] | undefined {
-		if (this.#freeRows.length < job.strands.length || job.triedAt === this.#pages.changes) return undefined;
-		const copies: PageCopy[] = [];
+	/**
+	Takes a job in, if there are pages and rows for it.
+
+	@param copy Called for pages that are to be copied, also where the job then finds no place: the copies stay.
+	*/
+	add(job: Job, copy: (copy: PageCopy) => void): boolean {
+		if (this.#freeRows.length < job.strands.length || job.triedAt === this.#pages.changes) return false;
 		for (const strand of job.strands) {
 			// One page for each job that is there already to go on in; else they would take turns in driving each other out.
 			const opened = this.#pages.open(strand.ids, this.#jobs.length);
 			if (!opened) {
 				this.remove(job);
 				job.triedAt = this.#pages.changes;
-				return undefined;
+				return false;
 			}
 			strand.sequence = opened.sequence;
 			strand.row = this.#freeRows.pop()!;
-			if (opened.copy) copies.push(opened.copy);
+			if (opened.copy) copy(opened.copy);
 		}
 		const at = this.#jobs.findIndex(other => comesBefore(job, other));
 		this.#jobs.splice(at < 0 ? this.#jobs.length : at, 0, job);
-		return copies;
+		return true;
 	}
 
 	/** Gives back what the job has. What is under way uses its pages before anybody else does. */

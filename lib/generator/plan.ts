@@ -2,6 +2,9 @@ import type {BatchBuilder, Run} from './batch.js';
 import type {Job, Strand} from './job.js';
 import type {Pace} from './pace.js';
 
+/** Stands for a token that is still being drawn. */
+const lastDrawn = -1;
+
 export type PlanActions = {
 	/** Takes all pages of a job, which then has to wait. */
 	readonly suspend: (job: Job) => void;
@@ -43,14 +46,13 @@ function addToken(job: Job, active: readonly Job[], builder: BatchBuilder, actio
 	const count = 1 + drafts.length;
 	if (builder.rowsLeft < count * job.strands.length || builder.outputsLeft < count * job.strands.length) return;
 	if (!makeRoom(job, count, active, actions)) return;
-	const tokens = [pending === 1 ? first!.ids.at(-1)! : -1, ...drafts];
 	job.drafts = undefined;
-	builder.add(
-		job,
-		job.strands.map(strand => ({strand, from: strand.planned, tokens})),
-		count,
-		true,
-	);
+	const runs = job.strands.map(strand => {
+		const last = pending === 1 ? strand.ids.at(-1)! : lastDrawn;
+		return {strand, from: strand.planned, tokens: [last, ...drafts]};
+	});
+	if (job.answer.tokenIds.length === 0 && pending === 1) job.prefilled++;
+	builder.add(job, runs, count, true);
 }
 
 /** Guesses for the next step; undefined while they are being made. */

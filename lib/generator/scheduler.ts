@@ -1,4 +1,4 @@
-import type {PagedSequence, PageTable} from '../cache/index.js';
+import type {PageCopy, PagedSequence, PageTable} from '../cache/index.js';
 import {type Batch, BatchBuilder, type Share} from './batch.js';
 import type {StepEngine, StepReply} from './engine.js';
 import {Job, type JobRequest} from './job.js';
@@ -118,17 +118,9 @@ export class Scheduler {
 	}
 
 	#admit(job: Job): boolean {
-		const copies = job.inFlight > 0 ? undefined : this.#members.add(job);
-		if (!copies) return false;
-		if (copies.length > 0) {
-			const from = Int32Array.from(copies, copy => copy.from);
-			this.#guard(
-				this.#engine.copyPages(
-					from,
-					Int32Array.from(copies, copy => copy.to),
-				),
-			);
-		}
+		if (job.inFlight > 0) return false;
+		const copy = ({from, to}: PageCopy) => this.#guard(this.#engine.copyPages(Int32Array.of(from), Int32Array.of(to)));
+		if (!this.#members.add(job, copy)) return false;
 		job.state = 'active';
 		job.started();
 		return true;
