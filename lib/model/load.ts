@@ -34,6 +34,10 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const {name, architecture} = findArchitecture(config);
 	const configured = architecture.configure(config);
 	const {shape} = configured;
+	const {layers, keyHeads, headDim: dim} = shape;
+	const head = {keyHeads, dim, type: options.cache.type};
+	// Heads that such a cache cannot hold are an error before the weights are read, not after.
+	addon().cacheTokenBytes(head);
 	const files = await openWeights(directory);
 	const tokenizer = await Tokenizer.load(directory);
 
@@ -53,8 +57,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 		const {mode} = await weights.load(weightsOf(recording.recorder), {loader, onProgress: report, signal});
 		signal?.throwIfAborted();
 
-		const {layers, keyHeads, headDim: dim} = shape;
-		const size = {layers, keyHeads, dim, pages: pages.pageCount};
+		const size = {layers, pages: pages.pageCount, ...head};
 		const cacheOwner = `${owner} > cache`;
 		cache = new Handle(addon().createCache(device.id, size, cacheOwner), cacheOwner);
 		const place = {
