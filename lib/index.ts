@@ -7,6 +7,7 @@ export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';
 export * as memory from './memory/public.js';
 export {
 	type CacheSize,
+	type CacheSizes,
 	type DeviceInfo,
 	inspectModel,
 	listDevices,
@@ -15,6 +16,6 @@ export {
 	type ScoreResult,
 	type WeightKindInfo,
 } from './model/index.js';
-export type {DeviceName, Isolation, LoadOptions, LoadProgress} from './options/index.js';
+export type {CacheTypeName, DeviceName, Isolation, LoadOptions, LoadProgress} from './options/index.js';
 export type {Filter, GenerateOptions} from './sampling/index.js';
 export type {DecodeOptions, EncodeOptions, Tokenizer} from './tokenizer/index.js';

@@ -41,7 +41,7 @@ export function commonFlags(command: Command): Command {
 		.option('--json', 'print one JSON object on stdout and nothing else')
 		.option('--device <name>', 'auto, cpu, cuda, cuda:N or reference')
 		.option('--threads <n>', 'threads of the CPU backend [one per physical core]', number)
-		.option('--cache-type <type>', 'type of the key/value cache: fp16')
+		.option('--cache-type <type>', 'type of the key/value cache: fp16, fp8, q8, q6 or q4 [fp16]')
 		.option('--cache-tokens <n>', 'tokens the key/value cache holds [8192, less for a short context]', number)
 		.option('--loader <name>', 'direct, buffered or mmap [direct]')
 		.option('--draft <model>', 'a smaller model that guesses tokens for this one to check');
@@ -80,7 +80,7 @@ export function generationFlags(command: Command): Command {
 
 /** Values are checked by the library; a type here is only a promise to it. */
 export function loadOptions({device, threads, cacheType, cacheTokens, loader, draft}: CommonFlags): LoadOptions {
-	const cache = {tokens: cacheTokens, type: cacheType as 'fp16' | undefined};
+	const cache = {tokens: cacheTokens, type: cacheType} as LoadOptions['cache'];
 	return {device: device as LoadOptions['device'], threads, cache, loader: loader as LoadOptions['loader'], draft};
 }
 

@@ -3,6 +3,7 @@ import {ExlError} from '../errors/index.js';
 import {type Device, type DeviceKind, Handle, Holding} from '../memory/index.js';
 import {addon, type Slots} from '../native/index.js';
 import {cacheWrite} from '../ops/index.js';
+import type {CacheTypeName} from '../options/index.js';
 import {CacheLayer} from '../program/index.js';
 import {runOnce} from './run.js';
 import {openDevice, type Tensor, type TensorOptions} from './tensor.js';
@@ -11,16 +12,19 @@ export type KvCacheOptions = TensorOptions & {
 	/** Tokens it holds, rounded up to whole pages of 256. */
 	readonly tokens: number;
 	readonly keyHeads: number;
-	/** Elements per head, 1 to 256. */
+	/** Elements per head, 1 to 256; a multiple of 8 for `q8`, `q6` and `q4`. */
 	readonly headDim: number;
+	/** How it stores them; see `loadModel()`. On `reference`, `fp16` is double precision. @default 'fp16' */
+	readonly type?: CacheTypeName;
 };
 
 let caches = 0;
 
-/** Keys and values of one sequence in one layer, fp16 on `cpu`. */
+/** Keys and values of one sequence in one layer. */
 export class KvCache {
 	readonly keyHeads: number;
 	readonly headDim: number;
+	readonly type: CacheTypeName;
 	/** Tokens it holds. */
 	readonly capacity: number;
 	readonly #device: Device;
@@ -29,15 +33,16 @@ export class KvCache {
 	#length = 0;
 
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`. */
-	constructor({tokens, keyHeads, headDim, device = 'cpu'}: KvCacheOptions) {
+	constructor({tokens, keyHeads, headDim, type = 'fp16', device = 'cpu'}: KvCacheOptions) {
 		const pages = Math.ceil(tokens / pageTokens);
 		const name = `cache#${++caches}`;
 		this.keyHeads = keyHeads;
 		this.headDim = headDim;
+		this.type = type;
 		this.capacity = pages * pageTokens;
 		this.#device = openDevice(device);
 		try {
-			const size = {layers: 1, pages, keyHeads, dim: headDim};
+			const size = {layers: 1, pages, keyHeads, dim: headDim, type};
 			this.#handle = new Handle(addon().createCache(this.#device.id, size, name), name);
 			this.#holding = new Holding(this, 'KvCache', name, this.#device, [this.#handle]);
 		} catch (error) {

@@ -1,6 +1,7 @@
 export {type DeviceInfo, listDevices} from './devices.js';
 export {type GeneratorSnapshot, GeneratorView, type JobInfo, type ObserveOptions} from './generator-view.js';
-export {type CacheSize, inspectModel, type ModelInfo} from './inspect.js';
+export {inspectModel, type ModelInfo} from './inspect.js';
+export type {CacheSize, CacheSizes} from './inspect-cache.js';
 export type {WeightKindInfo} from './inspect-weights.js';
 export {loadModel, resolveLoadOptions} from './load.js';
 export {Model} from './model.js';

@@ -5,6 +5,7 @@ import {findArchitecture, WeightScope} from '../models/index.js';
 import {parseLoadOptions} from '../options/index.js';
 import {weightsOf} from '../program/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
+import {type CacheSizes, cacheSizes} from './inspect-cache.js';
 import {type WeightKindInfo, weightKinds} from './inspect-weights.js';
 import {defaultCacheTokens} from './load.js';
 import {recordModel} from './programs.js';
@@ -40,14 +41,8 @@ export type ModelInfo = {
 	readonly cache: {
 		/** Tokens it holds unless told otherwise. */
 		readonly defaultTokens: number;
-		readonly types: Readonly<Record<'fp16', CacheSize>>;
+		readonly types: CacheSizes;
 	};
-};
-
-export type CacheSize = {
-	readonly bytesPerToken: number;
-	/** Of a cache of the default length. */
-	readonly bytes: number;
 };
 
 /**
@@ -75,8 +70,7 @@ export async function inspectModel(nameOrPath: string): Promise<ModelInfo> {
 	const weightBytes = all.reduce((sum, kind) => sum + kind.bytes, 0);
 
 	const defaultTokens = defaultCacheTokens(contextTokens, parseLoadOptions().maxBatch);
-	const bytesPerToken = layers * keyHeads * headDim * 2 * Uint16Array.BYTES_PER_ELEMENT;
-	const bytes = Math.ceil(defaultTokens / pageTokens) * pageTokens * bytesPerToken;
+	const roundedTokens = Math.ceil(defaultTokens / pageTokens) * pageTokens;
 	const heads = config.int('num_attention_heads');
 	return {
 		directory,
@@ -95,7 +89,7 @@ export async function inspectModel(nameOrPath: string): Promise<ModelInfo> {
 		vocabulary,
 		contextTokens,
 		chatTemplate: await hasChatTemplate(directory),
-		cache: {defaultTokens, types: {fp16: {bytesPerToken, bytes}}},
+		cache: {defaultTokens, types: cacheSizes(configured.shape, roundedTokens)},
 	};
 }
 

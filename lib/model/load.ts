@@ -1,6 +1,7 @@
 import {PageTable, pageTokens} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
 import {Device} from '../memory/index.js';
+import {addon} from '../native/index.js';
 import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
 import {resolveDevice} from './devices.js';
 import {DraftModel} from './draft.js';
@@ -32,6 +33,11 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const files = await readModel(nameOrPath);
 	const draftFiles = options.draft === undefined ? undefined : await readModel(options.draft);
 	if (draftFiles) checkDraft(draftFiles, files);
+	// Heads that such a cache cannot hold are an error before the weights are read, not after.
+	for (const each of draftFiles ? [files, draftFiles] : [files]) {
+		const {keyHeads, headDim: dim} = each.configured.shape;
+		addon().cacheTokenBytes({keyHeads, dim, type: options.cache.type});
+	}
 
 	const {shape} = files.configured;
 	const owner = `model#${++modelsLoaded}`;
@@ -41,6 +47,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const common = {
 		device,
 		pages: pages.pageCount,
+		cacheType: options.cache.type,
 		batch: {
 			sequences: options.maxBatch,
 			pagesPerSequence: Math.min(pages.pageCount, Math.ceil(shape.contextTokens / pageTokens)),

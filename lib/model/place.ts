@@ -2,7 +2,7 @@ import {ExlError} from '../errors/index.js';
 import {type Device, Handle} from '../memory/index.js';
 import {type ConfiguredModel, findArchitecture, WeightScope} from '../models/index.js';
 import {addon} from '../native/index.js';
-import type {LoaderName} from '../options/index.js';
+import type {CacheTypeName, LoaderName} from '../options/index.js';
 import {type Program, WeightStore, weightsOf} from '../program/index.js';
 import {Tokenizer} from '../tokenizer/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
@@ -49,6 +49,7 @@ export type PlaceOptions = {
 	readonly owner: string;
 	/** Of the cache. */
 	readonly pages: number;
+	readonly cacheType: CacheTypeName;
 	readonly batch: BatchSize;
 	readonly threads: number;
 	readonly loader: LoaderName;
@@ -70,7 +71,7 @@ export async function placeModel({configured, scope}: ModelFiles, options: Place
 
 		const {layers, keyHeads, headDim: dim} = configured.shape;
 		const cacheOwner = `${owner} > cache`;
-		const size = {layers, keyHeads, dim, pages};
+		const size = {layers, keyHeads, dim, pages, type: options.cacheType};
 		const cache = new Handle(addon().createCache(device.id, size, cacheOwner), cacheOwner);
 		held.push(cache);
 		const place = {device, weights, cache, owner: `${owner} > programs`, batch, threads};

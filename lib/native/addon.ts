@@ -1,4 +1,4 @@
-import type {LoaderName} from '../options/index.js';
+import type {CacheTypeName, LoaderName} from '../options/index.js';
 import type {WeightSource} from './weight-source.js';
 
 /** A number that stands for a native object; never used twice in one JavaScript environment. */
@@ -137,6 +137,14 @@ export type SamplerSettings = {
 /** One of these texts and nothing more, or if it is open, anything that begins with one. */
 export type TextFilter = {readonly texts: readonly string[]; readonly open: 0 | 1};
 
+export type HeadSize = {
+	readonly keyHeads: number;
+	/** Elements per head. */
+	readonly dim: number;
+	/** @default 'fp16' */
+	readonly type?: CacheTypeName;
+};
+
 export type NativeArray = Float32Array | Float64Array | Int32Array;
 
 /** What a sampler saw, if its settings asked for it; log-probabilities are the model's own. */
@@ -187,11 +195,9 @@ export type Addon = {
 		label: string,
 		owner: string,
 	): Promise<NativeHandle>;
-	createCache(
-		device: NativeHandle,
-		size: {layers: number; pages: number; keyHeads: number; dim: number},
-		owner: string,
-	): NativeHandle;
+	createCache(device: NativeHandle, size: {layers: number; pages: number} & HeadSize, owner: string): NativeHandle;
+	/** What a token takes in one layer, keys and values together; more on the oracle, for `fp16`. */
+	cacheTokenBytes(size: HeadSize): number;
 	/** Copies whole pages, in every layer, in its turn among the steps. */
 	copyPages(device: NativeHandle, cache: NativeHandle, from: Int32Array, to: Int32Array): Promise<void>;
 	createTensor(

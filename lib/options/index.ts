@@ -1,4 +1,6 @@
 export {
+	type CacheTypeName,
+	cacheTypes,
 	type DeviceName,
 	type Isolation,
 	type LoaderName,

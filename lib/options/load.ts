@@ -4,6 +4,12 @@ import {abortSignal, integer, parseOptions} from './parse.js';
 /** `cuda` is the first CUDA device; `reference` is the slow double-precision oracle. */
 export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
 
+/** See `LoadOptions.cache`. */
+export type CacheTypeName = (typeof cacheTypes)[number];
+
+/** From the most to the fewest bytes. */
+export const cacheTypes = ['fp16', 'fp8', 'q8', 'q6', 'q4'] as const;
+
 /** See `LoadOptions.loader`. */
 export type LoaderName = 'direct' | 'buffered' | 'mmap';
 
@@ -29,8 +35,13 @@ export type LoadOptions = {
 		| {
 				/** Tokens the key/value cache holds, all jobs together: 1 to 2^24. @default 8192, less for models of a short context */
 				readonly tokens?: number | undefined;
-				/** @default 'fp16' */
-				readonly type?: 'fp16' | undefined;
+				/**
+				How keys and values are stored. `q8` and `q4` have 8 and 4 bits per element, `q6` has 8 for keys and 4 for values,
+				each with a 16-bit scale per group of up to 32 elements; their heads are a multiple of 8 elements. `fp8` has 8
+				bits and no scales.
+				@default 'fp16'
+				*/
+				readonly type?: CacheTypeName | undefined;
 		  }
 		| undefined;
 
@@ -66,7 +77,7 @@ export type LoadOptions = {
 export type ResolvedLoadOptions = {
 	readonly device: DeviceName;
 	readonly threads?: number | undefined;
-	readonly cache: {readonly tokens?: number | undefined; readonly type: 'fp16'};
+	readonly cache: {readonly tokens?: number | undefined; readonly type: CacheTypeName};
 	readonly maxBatch: number;
 	readonly draft?: string | undefined;
 	readonly loader: LoaderName;
@@ -84,7 +95,10 @@ const schema = v.strictObject(
 		threads: v.optional(integer(1, 256)),
 		cache: v.optional(
 			v.strictObject(
-				{tokens: v.optional(integer(1, 2 ** 24)), type: v.optional(v.picklist(['fp16'], "'fp16'"), 'fp16')},
+				{
+					tokens: v.optional(integer(1, 2 ** 24)),
+					type: v.optional(v.picklist(cacheTypes, "'fp16', 'fp8', 'q8', 'q6' or 'q4'"), 'fp16'),
+				},
 				'an object',
 			),
 			{},

@@ -71,7 +71,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual const char* name() const = 0;
   virtual Dtype activation_type() const = 0;
-  virtual Dtype cache_type() const = 0;
+  virtual Dtype cache_type() const = 0;  // how it holds an fp16 cache
   virtual std::span<const Kernel> kernels() const = 0;
 
   // Reads the source into buffers of this backend. Runs on the engine thread.

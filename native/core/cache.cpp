@@ -1,25 +1,120 @@
 #include "core/cache.h"
 
+#include <array>
 #include <cstring>
 
 namespace exl {
 
-std::shared_ptr<Cache> make_cache(const Allocator& allocate, Dtype dtype, int64_t layers,
-                                  int64_t pages, int64_t key_heads, int64_t dim) {
-  const auto in_range = [](int64_t value, int64_t most) { return value >= 1 && value <= most; };
-  if (!in_range(layers, 4096) || !in_range(pages, int64_t(1) << 24) || !in_range(key_heads, 4096) ||
-      !in_range(dim, 256))
+namespace {
+
+constexpr std::array<std::string_view, 5> kCacheTypeNames = {"fp16", "fp8", "q8", "q6", "q4"};
+
+// Smaller groups would spend more on scales than on codes.
+constexpr int64_t kLargestGroup = 32, kSmallestGroup = 8;
+
+bool is_quantised(CacheCode code) { return code == CacheCode::Int8 || code == CacheCode::Int4; }
+
+CacheCode key_code(CacheType type, Dtype plain) {
+  switch (type) {
+    case CacheType::Fp16:
+      return plain == Dtype::F64 ? CacheCode::F64 : CacheCode::F16;
+    case CacheType::Fp8:
+      return CacheCode::E5M2;
+    case CacheType::Q8:
+    case CacheType::Q6:
+      return CacheCode::Int8;
+    case CacheType::Q4:
+      return CacheCode::Int4;
+  }
+  throw Error(Code::Internal, "a cache type without a code");
+}
+
+// Errors of scores grow exponentially and those of values do not, so q6 spends its bits on keys.
+CacheCode value_code(CacheType type, Dtype plain) {
+  return type == CacheType::Q6 ? CacheCode::Int4 : key_code(type, plain);
+}
+
+int64_t code_bytes(CacheCode code, int64_t elements) {
+  switch (code) {
+    case CacheCode::F64:
+      return elements * 8;
+    case CacheCode::F16:
+      return elements * 2;
+    case CacheCode::E5M2:
+    case CacheCode::Int8:
+      return elements;
+    case CacheCode::Int4:
+      return elements / 2;
+  }
+  throw Error(Code::Internal, "a cache code without a size");
+}
+
+// The largest power of two that divides a head.
+int64_t group_of(CacheType type, CacheCode code, int64_t dim) {
+  if (!is_quantised(code)) return 0;
+  int64_t group = kLargestGroup;
+  while (dim % group) group /= 2;
+  if (group < kSmallestGroup)
     throw Error(Code::InvalidArgument,
-                "a cache of " + std::to_string(layers) + " layers, " + std::to_string(pages) +
-                    " pages, " + std::to_string(key_heads) + " key heads of " +
-                    std::to_string(dim) + " elements is out of range (heads have 1 to 256)");
+                "a " + std::string(kCacheTypeNames[size_t(type)]) +
+                    " cache needs heads of a multiple of 8 elements, these have " +
+                    std::to_string(dim) + "; use fp16 or fp8");
+  return group;
+}
+
+// The sides of a layer, without memory.
+LayerCache describe(CacheType type, Dtype plain, int64_t pages, int64_t key_heads, int64_t dim) {
+  const auto in_range = [](int64_t value, int64_t most) { return value >= 1 && value <= most; };
+  if (!in_range(pages, int64_t(1) << 24) || !in_range(key_heads, 4096) || !in_range(dim, 256))
+    throw Error(Code::InvalidArgument, "a cache of " + std::to_string(pages) + " pages and " +
+                                           std::to_string(key_heads) + " key heads of " +
+                                           std::to_string(dim) +
+                                           " elements is out of range (heads have 1 to 256)");
+  const auto side = [&](CacheCode code) {
+    return CacheSide{code, group_of(type, code, dim), nullptr, nullptr};
+  };
+  return {pages, key_heads, dim, side(key_code(type, plain)), side(value_code(type, plain))};
+}
+
+size_t scale_bytes(const CacheSide& side, int64_t elements) {
+  return side.group ? size_t(elements / side.group) * sizeof(uint16_t) : 0;
+}
+
+}  // namespace
+
+CacheType cache_type_named(std::string_view name) {
+  for (size_t i = 0; i < kCacheTypeNames.size(); i++)
+    if (kCacheTypeNames[i] == name) return CacheType(i);
+  throw Error(Code::InvalidArgument,
+              "there is no cache type " + std::string(name) + "; use fp16, fp8, q8, q6 or q4");
+}
+
+int64_t cache_token_bytes(CacheType type, Dtype plain, int64_t key_heads, int64_t dim) {
+  const LayerCache layer = describe(type, plain, 1, key_heads, dim);
+  int64_t bytes = 0;
+  for (const CacheSide* side : {&layer.keys, &layer.values})
+    bytes += code_bytes(side->code, key_heads * dim) + int64_t(scale_bytes(*side, key_heads * dim));
+  return bytes;
+}
+
+std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dtype plain,
+                                  int64_t layers, int64_t pages, int64_t key_heads, int64_t dim) {
+  if (layers < 1 || layers > 4096)
+    throw Error(Code::InvalidArgument,
+                "a cache of " + std::to_string(layers) + " layers is out of range");
   auto cache = std::make_shared<Cache>();
-  const size_t bytes = size_t(pages * key_heads * dim * kPageTokens) * dtype_size(dtype);
   for (int64_t i = 0; i < layers; i++) {
+    LayerCache layer = describe(type, plain, pages, key_heads, dim);
+    const int64_t elements = pages * key_heads * dim * kPageTokens;
+    const auto fill = [&](CacheSide& side, const std::string& label) {
+      side.codes = allocate(size_t(code_bytes(side.code, elements)), Kind::Cache, label + "s");
+      if (side.group)
+        side.scales = allocate(scale_bytes(side, elements), Kind::Cache, label + "_scales");
+    };
     const std::string label = "layers." + std::to_string(i);
-    cache->layers.push_back({dtype, pages, key_heads, dim,
-                             allocate(bytes, Kind::Cache, label + ".keys"),
-                             allocate(bytes, Kind::Cache, label + ".values")});
+    fill(layer.keys, label + ".key");
+    fill(layer.values, label + ".value");
+    cache->layers.push_back(std::move(layer));
   }
   return cache;
 }
@@ -35,7 +130,9 @@ void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
         throw Error(Code::InvalidArgument,
                     "there is no page " + std::to_string(page) + " among " + std::to_string(pages));
   for (const LayerCache& layer : cache.layers)
-    for (const BufferPtr& buffer : {layer.keys, layer.values}) {
+    for (const BufferPtr& buffer :
+         {layer.keys.codes, layer.keys.scales, layer.values.codes, layer.values.scales}) {
+      if (!buffer) continue;
       const size_t bytes = buffer->size() / size_t(pages);
       for (size_t i = 0; i < from.size(); i++)
         if (from[i] != to[i])

@@ -28,40 +28,13 @@ void for_each_block(const Tensor& sequences, int64_t rows, F run) {
   }
 }
 
-int64_t query_floats(int64_t dim) { return kAttentionTile + (dim + 15) / 16 * 16; }
+int64_t query_floats(int64_t dim) { return kAttentionTile + 2 * ((dim + 15) / 16 * 16); }
 
 int64_t block_queries(const Call& call) {
   return kRowBlock * (call.in(0).shape[1] / call.cache(1).key_heads);
 }
 
 }  // namespace
-
-void cache_write(Backend& backend, const Call& call, const Run& run) {
-  auto& cpu = static_cast<CpuBackend&>(backend);
-  const Tensor &k = call.in(0), &v = call.in(1);
-  const LayerCache& cache = call.cache(2);
-  const int32_t *positions = call.in(3).as<int32_t>(), *sequences = call.in(4).as<int32_t>();
-  const Tensor& pages = call.in(5);
-  const int64_t dim = cache.dim;
-  auto* halves = reinterpret_cast<uint16_t*>(run.scratch);
-  for (int64_t r = 0; r < k.shape[0]; r++) {
-    const int64_t page =
-        pages.as<int32_t>()[sequences[r] * pages.shape[1] + positions[r] / kPageTokens];
-    const int64_t token = positions[r] % kPageTokens;
-    for (int64_t h = 0; h < cache.key_heads; h++) {
-      const int64_t from = (r * cache.key_heads + h) * dim;
-      cpu.target.narrow(k.as<float>() + from, halves, dim);
-      uint16_t* keys = cache.keys->as<uint16_t>() + cache.key_at(page, h) + token;
-      for (int64_t c = 0; c < dim; c++) keys[c * kPageTokens] = halves[c];
-      cpu.target.narrow(v.as<float>() + from,
-                        cache.values->as<uint16_t>() + cache.value_at(page, h) + token * dim, dim);
-    }
-  }
-}
-
-size_t cache_write_scratch(const Backend&, const Call& call) {
-  return size_t(call.cache(2).dim) * sizeof(uint16_t);
-}
 
 size_t attention_scratch_bytes(const Backend& backend, const Call& call) {
   const int threads = static_cast<const CpuBackend&>(backend).pool.threads();
@@ -75,8 +48,8 @@ void attention(Backend& backend, const Call& call, const Run& run) {
   const int32_t* sequences = call.in(3).as<int32_t>();
   Attention attention{q.as<float>(),
                       call.out().as<float>(),
-                      cache.keys->as<uint16_t>(),
-                      cache.values->as<uint16_t>(),
+                      codes_of(cache.keys),
+                      codes_of(cache.values),
                       call.in(2).as<int32_t>(),
                       pages.as<int32_t>(),
                       q.shape[1],

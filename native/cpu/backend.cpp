@@ -16,7 +16,7 @@ constexpr std::array kKernels = {
     Kernel{"linear", "cpu float", float_linear_refuses, nullptr, float_linear},
     Kernel{"rope_angles", "cpu", nullptr, nullptr, rope_angles},
     Kernel{"rope", "cpu", nullptr, nullptr, rope},
-    Kernel{"cache_write", "cpu", nullptr, cache_write_scratch, cache_write},
+    Kernel{"cache_write", "cpu", nullptr, nullptr, cache_write},
     Kernel{"attention", "cpu", nullptr, attention_scratch_bytes, attention},
     Kernel{"add", "cpu", nullptr, nullptr, add},
     Kernel{"silu_mul", "cpu", nullptr, nullptr, silu_mul},

@@ -40,6 +40,9 @@ std::unique_ptr<Backend> make_backend();
 // The targets this processor runs, best first.
 std::vector<const Target*> usable_targets();
 
+// What kernels need to know of the keys, or the values, of a layer.
+CacheCodes codes_of(const CacheSide& side);
+
 // Kernels, grouped by file.
 void embed(Backend&, const Call&, const Run&);
 void gather_rows(Backend&, const Call&, const Run&);
@@ -55,7 +58,6 @@ size_t quant_linear_scratch(const Backend&, const Call&);
 void float_linear(Backend&, const Call&, const Run&);
 std::string float_linear_refuses(const Call&);
 void cache_write(Backend&, const Call&, const Run&);
-size_t cache_write_scratch(const Backend&, const Call&);
 void attention(Backend&, const Call&, const Run&);
 size_t attention_scratch_bytes(const Backend&, const Call&);
 void sample(Backend&, const Call&, const Run&);

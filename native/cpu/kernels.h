@@ -74,11 +74,21 @@ struct Rope {
   bool interleaved;
 };
 
+enum class CodeType { F16, E5M2, Int8, Int4 };
+
+// Keys or values of a cache, laid out and quantised as core/cache.h says.
+struct CacheCodes {
+  CodeType type;
+  int64_t group;           // elements that share a scale; 0: there are none
+  const std::byte* codes;  // of all pages
+  const uint16_t* scales;  // halves, or null
+};
+
 // Some rows of one sequence against one key head.
 struct Attention {
   const float* q;  // [rows, heads, dim]
   float* y;
-  const uint16_t *keys, *values;  // halves, laid out as in core/cache.h
+  CacheCodes keys, values;
   const int32_t *positions, *pages;
   int64_t heads, key_heads, dim, window;
   float scale, softcap;
@@ -94,9 +104,12 @@ struct Target {
   void (*rope)(const Rope&, int64_t first_row, int64_t end_row);
   void (*add)(const float* a, const float* b, float* y, int64_t count);
   void (*silu_mul)(const float* gate, const float* up, float* y, int64_t count);
-  void (*narrow)(const float* from, uint16_t* to, int64_t count);  // to halves
-  // `scratch` holds, per query (row and head), the scores of a tile and the mix padded to whole
-  // vectors.
+  // One key or value of `dim` elements, at most 256: its codes one after another, a scale per
+  // group.
+  void (*encode)(CodeType type, int64_t group, const float* x, int64_t dim, void* codes,
+                 uint16_t* scales);
+  // `scratch` holds, per query (row and head), the scores of a tile, and the mix and the rotated
+  // query, both padded to whole vectors.
   void (*attention)(const Attention&, int64_t first_row, int64_t end_row, int64_t key_head,
                     float* scratch);
 };

@@ -63,6 +63,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<loader_state>(exports, "loaderState");
   add<load_weight>(exports, "loadWeight");
   add<create_cache>(exports, "createCache");
+  add<cache_token_bytes>(exports, "cacheTokenBytes");
   add<copy_pages>(exports, "copyPages");
   add<create_tensor>(exports, "createTensor");
   add<read_tensor>(exports, "readTensor");

@@ -115,16 +115,28 @@ Napi::Value load_weight(const Napi::CallbackInfo& info) {
   });
 }
 
-// createCache(device, {layers, pages, keyHeads, dim}, owner) -> cache
+CacheType cache_type(const Napi::Object& size) {
+  return has(size, "type") ? cache_type_named(text(size, "type")) : CacheType::Fp16;
+}
+
+// createCache(device, {layers, pages, keyHeads, dim, type}, owner) -> cache
 Napi::Value create_cache(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
   const Napi::Object size = object(info[1], "size");
   const auto cache =
-      make_cache({device->ledger, text(info[2], "owner")}, device->backend->cache_type(),
-                 integer(size, "layers"), integer(size, "pages"), integer(size, "keyHeads"),
-                 integer(size, "dim"));
+      make_cache({device->ledger, text(info[2], "owner")}, cache_type(size),
+                 device->backend->cache_type(), integer(size, "layers"), integer(size, "pages"),
+                 integer(size, "keyHeads"), integer(size, "dim"));
   return Napi::Number::New(info.Env(), environment.add(cache));
+}
+
+// cacheTokenBytes({keyHeads, dim, type}) -> bytes, where an fp16 cache holds halves
+Napi::Value cache_token_bytes(const Napi::CallbackInfo& info) {
+  const Napi::Object size = object(info[0], "size");
+  const int64_t bytes = cache_token_bytes(cache_type(size), Dtype::F16, integer(size, "keyHeads"),
+                                          integer(size, "dim"));
+  return Napi::Number::New(info.Env(), double(bytes));
 }
 
 // copyPages(device, cache, from, to) -> Promise

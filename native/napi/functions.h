@@ -24,6 +24,7 @@ Napi::Value create_loader(const Napi::CallbackInfo& info);
 Napi::Value loader_state(const Napi::CallbackInfo& info);
 Napi::Value load_weight(const Napi::CallbackInfo& info);
 Napi::Value create_cache(const Napi::CallbackInfo& info);
+Napi::Value cache_token_bytes(const Napi::CallbackInfo& info);
 Napi::Value copy_pages(const Napi::CallbackInfo& info);
 Napi::Value create_tensor(const Napi::CallbackInfo& info);
 Napi::Value read_tensor(const Napi::CallbackInfo& info);

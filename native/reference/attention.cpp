@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reference/cache.h"
 #include "reference/reference.h"
 
 namespace exl::reference {
@@ -18,19 +19,16 @@ void cache_write(Backend&, const Call& call, const Run&) {
   const Tensor &k = call.in(0), &v = call.in(1);
   const LayerCache& cache = call.cache(2);
   const Tensor &positions = call.in(3), &sequences = call.in(4), &pages = call.in(5);
-  const int64_t rows = k.shape[0], dim = cache.dim;
+  const int64_t rows = k.shape[0];
   for (int64_t r = 0; r < rows; r++) {
     const int64_t position = positions.as<int32_t>()[r];
     const int64_t page = page_of(pages, sequences.as<int32_t>()[r], position, pages.shape[1]);
     const int64_t token = position % kPageTokens;
-    for (int64_t h = 0; h < cache.key_heads; h++)
-      for (int64_t c = 0; c < dim; c++) {
-        const int64_t from = (r * cache.key_heads + h) * dim + c;
-        cache.keys->as<double>()[cache.key_at(page, h) + c * kPageTokens + token] =
-            k.as<double>()[from];
-        cache.values->as<double>()[cache.value_at(page, h) + token * dim + c] =
-            v.as<double>()[from];
-      }
+    for (int64_t h = 0; h < cache.key_heads; h++) {
+      const int64_t from = (r * cache.key_heads + h) * cache.dim;
+      write_head(cache, cache.keys, page, h, token, k.as<double>() + from);
+      write_head(cache, cache.values, page, h, token, v.as<double>() + from);
+    }
   }
 }
 
@@ -55,9 +53,10 @@ void attention(Backend&, const Call& call, const Run&) {
       scores.clear();
       for (int64_t t = first; t <= last; t++) {
         const int64_t page = page_of(pages, sequence, t, pages.shape[1]);
-        const double* key = cache.keys->as<double>() + cache.key_at(page, key_head);
+        const std::vector<double> key =
+            read_head(cache, cache.keys, page, key_head, t % kPageTokens);
         double dot = 0;
-        for (int64_t c = 0; c < dim; c++) dot += query[c] * key[c * kPageTokens + t % kPageTokens];
+        for (int64_t c = 0; c < dim; c++) dot += query[c] * key[size_t(c)];
         dot *= scale;
         scores.push_back(softcap ? softcap * std::tanh(dot / softcap) : dot);
       }
@@ -68,9 +67,10 @@ void attention(Backend&, const Call& call, const Run&) {
       for (int64_t c = 0; c < dim; c++) mixed[c] = 0;
       for (int64_t t = first; t <= last; t++) {
         const int64_t page = page_of(pages, sequence, t, pages.shape[1]);
-        const double* value =
-            cache.values->as<double>() + cache.value_at(page, key_head) + t % kPageTokens * dim;
-        for (int64_t c = 0; c < dim; c++) mixed[c] += scores[size_t(t - first)] / sum * value[c];
+        const std::vector<double> value =
+            read_head(cache, cache.values, page, key_head, t % kPageTokens);
+        for (int64_t c = 0; c < dim; c++)
+          mixed[c] += scores[size_t(t - first)] / sum * value[size_t(c)];
       }
     }
 }

@@ -1,6 +1,7 @@
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {modelsDirectory} from '../support/directory.js';
+import {tinyModel, writeTinyModel} from '../support/tiny-model.js';
 import {run, runJson, tiny} from './command.js';
 
 const {inspectModel, listDevices, loadModel, memory} =
@@ -22,7 +23,17 @@ test('inspect prints what inspectModel() says', async () => {
 		vocabulary: 2048,
 		contextTokens: 512,
 		chatTemplate: false,
-		cache: {defaultTokens: 8192, types: {fp16: {bytesPerToken: 512, bytes: 8192 * 512}}},
+		// 2 layers of 4 key heads of 16 elements, twice: 256 elements, in groups of 16.
+		cache: {
+			defaultTokens: 8192,
+			types: {
+				fp16: {bytesPerToken: 512, bytes: 8192 * 512},
+				fp8: {bytesPerToken: 256},
+				q8: {bytesPerToken: 256 + 32},
+				q6: {bytesPerToken: 128 + 64 + 32},
+				q4: {bytesPerToken: 128 + 32},
+			},
+		},
 	});
 	expect((await run(['inspect', tiny])).stdout).toMatch(/^down_proj +2 +98,304 +3\.99 /m);
 });
@@ -39,12 +50,25 @@ test.each([
 	expect(info).toMatchObject({parameters, formats});
 	expect(info.bitsPerWeight).toBeCloseTo((info.weightBytes * 8) / parameters, 10);
 
-	const model = await loadModel(directory);
-	const {weights, cache} = memory.snapshot().devices['cpu']!.byKind;
-	expect(model.cacheTokens).toBe(info.cache.defaultTokens);
-	await model.dispose();
-	expect(cache).toBe(info.cache.types.fp16.bytes);
-	expect(Math.abs(weights / info.weightBytes - 1)).toBeLessThan(0.05);
+	for (const type of ['fp16', 'fp8', 'q8', 'q6', 'q4'] as const) {
+		const model = await loadModel(directory, {cache: {type}});
+		const {weights, cache} = memory.snapshot().devices['cpu']!.byKind;
+		expect(model.cacheTokens).toBe(info.cache.defaultTokens);
+		await model.dispose();
+		expect(cache, type).toBe(info.cache.types[type]!.bytes);
+		expect(Math.abs(weights / info.weightBytes - 1)).toBeLessThan(0.05);
+	}
+});
+
+test('heads of which only some caches can be made', async () => {
+	const directory = await writeTinyModel(tinyModel({headDim: 12}));
+	const {layers, keyHeads, cache} = await inspectModel(directory);
+	expect(Object.keys(cache.types)).toEqual(['fp16', 'fp8']);
+	expect(cache.types.fp8.bytesPerToken).toBe(layers * keyHeads * 12 * 2);
+	const message = 'a q6 cache needs heads of a multiple of 8 elements, these have 12; use fp16 or fp8';
+	const {stdout, stderr} = await run(['bench', directory, '--cache-type', 'q6']);
+	expect([stdout, stderr]).toEqual(['', `EXL_INVALID_ARGUMENT: ${message}\n`]);
+	expect((await run(['inspect', directory])).stdout).toMatch(/^cache fp8 .* 96 bytes each$/m);
 });
 
 test('doctor', async () => {

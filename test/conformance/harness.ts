@@ -3,12 +3,19 @@ import {Tensor} from '../../lib/eager/index.js';
 import {type Once, runOnce} from '../../lib/eager/run.js';
 import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
 import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
+import type {CacheTypeName} from '../../lib/options/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
 
 /** Values, row-major, with their shape. */
 export type Array64 = {readonly shape: readonly number[]; readonly values: Float64Array};
 
-export type Cache = {readonly keyHeads: number; readonly headDim: number; readonly pages: number};
+export type Cache = {
+	readonly keyHeads: number;
+	readonly headDim: number;
+	readonly pages: number;
+	/** @default 'fp16' */
+	readonly type?: CacheTypeName;
+};
 
 /** What one case computes, on whatever backend. */
 export type Case = {
@@ -124,8 +131,8 @@ function toWeight(name: string, source: WeightSource): Weight {
 }
 
 function createCache(device: Device, size: Cache, keep: (object: {dispose(): void}) => unknown) {
-	const {keyHeads, headDim: dim, pages} = size;
-	const handle = new Handle(addon().createCache(device.id, {layers: 1, pages, keyHeads, dim}, 'test'), 'cache');
+	const {keyHeads, headDim: dim, pages, type = 'fp16'} = size;
+	const handle = new Handle(addon().createCache(device.id, {layers: 1, pages, keyHeads, dim, type}, 'test'), 'cache');
 	keep({dispose: () => handle.release()});
 	return {handle: handle.id, pages};
 }

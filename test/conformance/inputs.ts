@@ -8,11 +8,11 @@ export const ulp32 = 2 ** -24;
 /** The same for halves. */
 export const ulp16 = 2 ** -11;
 
-/** Standard normal numbers as fp32, or rounded to halves so that a backend that stores halves loses nothing. */
-export function normal(shape: readonly number[], seed: number, {half = false, scale = 1} = {}): Array64 {
+/** Standard normal numbers as fp32; rounded to halves, so that a backend that stores halves loses nothing; or to steps. */
+export function normal(shape: readonly number[], seed: number, {half = false, step = 0, scale = 1} = {}): Array64 {
 	const random = seededRandom(seed);
 	const count = shape.reduce((a, b) => a * b, 1);
-	const round = half ? roundToHalf : Math.fround;
+	const round = step ? (x: number) => step * Math.round(x / step) : half ? roundToHalf : Math.fround;
 	const gauss = () => Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 	return {shape, values: Float64Array.from({length: count}, () => round(gauss() * scale))};
 }

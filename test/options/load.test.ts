@@ -2,7 +2,7 @@ import {expect, test} from 'vitest';
 import {parseLoadOptions} from '../../lib/options/load.js';
 
 test('defaults', () => {
-	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, loader: 'direct', isolation: 'none'});
+	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, maxBatch: 16, loader: 'direct', isolation: 'none'});
 	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({
 		device: 'auto',
 		cache: {tokens: 16, type: 'fp16'},
@@ -21,7 +21,7 @@ test.each([
 	[{device: 'cuda:01'}, expect.stringContaining('got "cuda:01"')],
 	[{threads: 257}, 'threads must be a whole number from 1 to 256; got 257'],
 	[{cache: {tokens: 0}}, 'cache.tokens must be a whole number from 1 to 16777216; got 0'],
-	[{cache: {type: 'q4'}}, `cache.type must be 'fp16'; got "q4"`],
+	[{cache: {type: 'q5'}}, `cache.type must be 'fp16', 'fp8', 'q8', 'q6' or 'q4'; got "q5"`],
 	[{cache: 5}, 'cache must be an object; got 5'],
 	[{cache: {token: 5}}, 'loadModel() has no option "cache.token"; did you mean "tokens"?'],
 	[{isolation: true}, "isolation must be 'none' or 'process'; got true"],

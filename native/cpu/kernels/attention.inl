@@ -11,37 +11,120 @@ struct Query {
   int64_t first, last;  // tokens it sees
 };
 
-// scores[q][t] = q . k[t] for kVectors * 16 tokens.
-template <int kQueries, int kVectors>
-inline void score(Query* const* queries, const uint16_t* keys, int64_t dim, int64_t at) {
+// Keys of elements c, or c and c + 1 where they share bytes, for 16 tokens of a page.
+template <CodeType kType, int kElements>
+inline void load_keys(const std::byte* codes, int64_t c, int64_t token, Floats (&keys)[kElements]) {
+  if constexpr (kType == CodeType::Int4)
+    load_int4_pairs(reinterpret_cast<const uint8_t*>(codes) + c / 2 * 256 + token, keys[0],
+                    keys[1]);
+  else
+    keys[0] = load_codes<kType>(codes, c * 256 + token);
+}
+
+// scores[q][t] = q . k[t] for kVectors * 16 tokens; a group is summed before it is scaled.
+template <CodeType kType, int kQueries, int kVectors>
+inline void score(Query* const* queries, const CacheCodes& keys, int64_t dim, int64_t token,
+                  int64_t at) {
+  constexpr int elements = kType == CodeType::Int4 ? 2 : 1;
+  const int64_t group = has_scales(kType) ? keys.group : dim;
   Floats sum[kQueries][kVectors];
   for (int q = 0; q < kQueries; q++)
     for (int v = 0; v < kVectors; v++) sum[q][v] = set(0);
-  for (int64_t c = 0; c < dim; c++) {
-    Floats k[kVectors];
-    for (int v = 0; v < kVectors; v++) k[v] = load_half(keys + c * 256 + at + v * 16);
-    for (int q = 0; q < kQueries; q++) {
-      const Floats element = set(queries[q]->q[c]);
-      for (int v = 0; v < kVectors; v++) sum[q][v] = fma(element, k[v], sum[q][v]);
+  for (int64_t first = 0; first < dim; first += group) {
+    Floats part[kQueries][kVectors];
+    for (int q = 0; q < kQueries; q++)
+      for (int v = 0; v < kVectors; v++) part[q][v] = set(0);
+    for (int64_t c = first; c < first + group; c += elements) {
+      Floats k[kVectors][elements];
+      for (int v = 0; v < kVectors; v++) load_keys<kType>(keys.codes, c, token + at + v * 16, k[v]);
+      for (int e = 0; e < elements; e++)
+        for (int q = 0; q < kQueries; q++) {
+          const Floats element = set(queries[q]->q[c + e]);
+          for (int v = 0; v < kVectors; v++) part[q][v] = fma(element, k[v][e], part[q][v]);
+        }
+    }
+    for (int v = 0; v < kVectors; v++) {
+      if constexpr (has_scales(kType)) {
+        const Floats scale = load_half(keys.scales + first / group * 256 + token + at + v * 16);
+        for (int q = 0; q < kQueries; q++) sum[q][v] = fma(part[q][v], scale, sum[q][v]);
+      } else {
+        for (int q = 0; q < kQueries; q++) sum[q][v] = part[q][v];
+      }
     }
   }
   for (int q = 0; q < kQueries; q++)
     for (int v = 0; v < kVectors; v++) store(queries[q]->scores + at + v * 16, sum[q][v]);
 }
 
-// mix[q] += sum over tokens of p[q][t] * v[t] for 16 elements.
-template <int kQueries>
-inline void mix_values(Query* const* queries, const uint16_t* values, int64_t dim, int64_t element,
-                       int64_t first, int64_t end) {
-  const int elements = int(dim - element < 16 ? dim - element : 16);
-  Floats sum[kQueries];
-  for (int q = 0; q < kQueries; q++) sum[q] = load(queries[q]->mix + element);
-  for (int64_t t = first; t < end; t++) {
-    const uint16_t* p = values + t * dim + element;
-    const Floats v = elements == 16 ? load_half(p) : load_half_partial(p, elements);
-    for (int q = 0; q < kQueries; q++) sum[q] = fma(set(queries[q]->scores[t]), v, sum[q]);
+// mix[q] += sum over tokens of p[q][t] * v[t] for kVectors * 16 elements, or for the first `count`
+// of 16. Scales go into p, which there is less of.
+template <CodeType kType, int kQueries, int kVectors, bool kWhole = true>
+inline void mix_elements(Query* const* queries, const CacheCodes& values, int64_t dim,
+                         int64_t token, int64_t element, int64_t first, int64_t end,
+                         int count = 16) {
+  const float* p[kQueries][kVectors];
+  float scaled[kQueries][kVectors][kAttentionTile];
+  Floats sum[kQueries][kVectors];
+  for (int v = 0; v < kVectors; v++) {
+    const int64_t from = element + v * 16;
+    for (int q = 0; q < kQueries; q++) {
+      sum[q][v] = load(queries[q]->mix + from);
+      p[q][v] = queries[q]->scores;
+      if constexpr (has_scales(kType)) {
+        const uint16_t* scales = values.scales + from / values.group * 256 + token;
+        for (int64_t t = 0; t < kAttentionTile; t += 16)
+          store(scaled[q][v] + t, mul(load(queries[q]->scores + t), load_half(scales + t)));
+        p[q][v] = scaled[q][v];
+      }
+    }
   }
-  for (int q = 0; q < kQueries; q++) store(queries[q]->mix + element, sum[q]);
+  for (int64_t t = first; t < end; t++)
+    for (int v = 0; v < kVectors; v++) {
+      const int64_t at = (token + t) * dim + element + v * 16;
+      // What follows `count` elements does no harm, as long as it is of this page.
+      const Floats x = kWhole || at + 16 <= dim * 256
+                           ? load_codes<kType>(values.codes, at)
+                           : load_codes_partial<kType>(values.codes, at, count);
+      for (int q = 0; q < kQueries; q++) sum[q][v] = fma(set(p[q][v][t]), x, sum[q][v]);
+    }
+  for (int q = 0; q < kQueries; q++)
+    for (int v = 0; v < kVectors; v++) {
+      if (kWhole)
+        store(queries[q]->mix + element + v * 16, sum[q][v]);
+      else
+        store_partial(queries[q]->mix + element, sum[q][v], count);
+    }
+}
+
+template <CodeType kType, int kQueries, int kVectors>
+inline void mix_values(Query* const* queries, const CacheCodes& values, int64_t dim, int64_t token,
+                       int64_t first, int64_t end) {
+  int64_t c = 0;
+  // Lanes of a vector share a scale.
+  if (!has_scales(kType) || values.group >= 16) {
+    for (; c + 16 * kVectors <= dim; c += 16 * kVectors)
+      mix_elements<kType, kQueries, kVectors>(queries, values, dim, token, c, first, end);
+    for (; c + 16 <= dim; c += 16)
+      mix_elements<kType, kQueries, 1>(queries, values, dim, token, c, first, end);
+  }
+  const int step = has_scales(kType) ? int(values.group) : int(dim - c);
+  for (; c < dim; c += step)
+    mix_elements<kType, kQueries, 1, false>(queries, values, dim, token, c, first, end, step);
+}
+
+// Calls run.operator()<type>().
+template <typename F>
+inline void with_type(CodeType type, F run) {
+  switch (type) {
+    case CodeType::F16:
+      return run.template operator()<CodeType::F16>();
+    case CodeType::E5M2:
+      return run.template operator()<CodeType::E5M2>();
+    case CodeType::Int8:
+      return run.template operator()<CodeType::Int8>();
+    case CodeType::Int4:
+      return run.template operator()<CodeType::Int4>();
+  }
 }
 
 inline float soft_cap(float x, float cap) { return cap * tanhf(x / cap); }
@@ -49,26 +132,30 @@ inline float soft_cap(float x, float cap) { return cap * tanhf(x / cap); }
 // Turns the scores of a tile into weights exp(score - most), rescaling what came before if the
 // maximum grew.
 inline void soften(Query& query, const Attention& a, int64_t tile, int64_t padded) {
-  for (int64_t t = 0; t < kAttentionTile; t++) {
-    const bool sees = tile + t >= query.first && tile + t <= query.last;
-    float score = query.scores[t] * a.scale;
-    if (a.softcap != 0) score = soft_cap(score, a.softcap);
-    query.scores[t] = sees ? score : -INFINITY;
-  }
+  // Most tiles are seen whole.
+  const int64_t first = query.first - tile, last = query.last - tile;
+  const bool whole = first <= 0 && last >= kAttentionTile - 1;
+  const auto hide = [&](float hidden) {
+    for (int64_t t = 0; t < first && t < kAttentionTile; t++) query.scores[t] = hidden;
+    for (int64_t t = last + 1; t < kAttentionTile; t++) query.scores[t] = hidden;
+  };
+  for (int64_t t = 0; t < kAttentionTile; t += 16)
+    store(query.scores + t, mul(load(query.scores + t), set(a.scale)));
+  if (a.softcap != 0)
+    for (int64_t t = 0; t < kAttentionTile; t++)
+      query.scores[t] = soft_cap(query.scores[t], a.softcap);
+  if (!whole) hide(-INFINITY);
   Floats most = set(query.most);
   for (int64_t t = 0; t < kAttentionTile; t += 16) most = max(most, load(query.scores + t));
   const float peak = reduce_max(most);
 
   float correction[16];
   store(correction, exponential(set(query.most - peak)));
+  for (int64_t t = 0; t < kAttentionTile; t += 16)
+    store(query.scores + t, exponential(add(load(query.scores + t), set(-peak))));
+  if (!whole) hide(0);
   Floats sum = set(0);
-  for (int64_t t = 0; t < kAttentionTile; t += 16) {
-    Floats p = exponential(add(load(query.scores + t), set(-peak)));
-    store(query.scores + t, p);
-    for (int i = 0; i < 16; i++)
-      if (tile + t + i < query.first || tile + t + i > query.last) query.scores[t + i] = 0;
-    sum = add(sum, load(query.scores + t));
-  }
+  for (int64_t t = 0; t < kAttentionTile; t += 16) sum = add(sum, load(query.scores + t));
   query.most = peak;
   query.sum = query.sum * correction[0] + reduce_add(sum);
   if (correction[0] != 1)
@@ -76,13 +163,17 @@ inline void soften(Query& query, const Attention& a, int64_t tile, int64_t padde
       store(query.mix + c, mul(load(query.mix + c), set(correction[0])));
 }
 
+// `keys` and `values` are those of one head in the page of the tile.
 template <int kQueries>
-inline void attend(Query* const* queries, const Attention& a, const uint16_t* keys,
-                   const uint16_t* values, int64_t tile) {
+inline void attend(Query* const* queries, const Attention& a, const CacheCodes& keys,
+                   const CacheCodes& values, int64_t tile) {
+  constexpr int vectors = kQueries == 1 ? kSingleVectors : kScoreVectors;
   const int64_t padded = (a.dim + 15) / 16 * 16;
-  constexpr int step = 16 * kScoreVectors;
-  for (int64_t at = 0; at < kAttentionTile; at += step)
-    score<kQueries, kScoreVectors>(queries, keys, a.dim, at);
+  const int64_t token = tile % 256;
+  with_type(keys.type, [&]<CodeType kType>() {
+    for (int64_t at = 0; at < kAttentionTile; at += 16 * vectors)
+      score<kType, kQueries, vectors>(queries, keys, a.dim, token, at);
+  });
   int64_t first = kAttentionTile, end = 0;
   for (int q = 0; q < kQueries; q++) {
     Query& query = *queries[q];
@@ -92,8 +183,17 @@ inline void attend(Query* const* queries, const Attention& a, const uint16_t* ke
   }
   if (first < 0) first = 0;
   if (end > kAttentionTile) end = kAttentionTile;
-  for (int64_t c = 0; c < padded; c += 16)
-    mix_values<kQueries>(queries, values, a.dim, c, first, end);
+  with_type(values.type, [&]<CodeType kType>() {
+    mix_values<kType, kQueries, vectors>(queries, values, a.dim, token, first, end);
+  });
+}
+
+// One head in one page; `page` counts heads.
+inline CacheCodes head_in(const CacheCodes& side, int64_t page, int64_t dim) {
+  CacheCodes head = side;
+  head.codes += page * dim * 256 * code_bits(side.type) / 8;
+  if (side.group) head.scales += page * (dim / side.group) * 256;
+  return head;
 }
 
 void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t key_head,
@@ -101,7 +201,7 @@ void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t k
   constexpr int most_queries = 64;
   const int64_t group = a.heads / a.key_heads;
   const int64_t padded = (a.dim + 15) / 16 * 16;
-  const int64_t per_query = kAttentionTile + padded;
+  const int64_t per_query = kAttentionTile + 2 * padded;
   const int64_t block = group > most_queries ? 1 : most_queries / group;
 
   for (int64_t row = first_row; row < end_row; row += block)
@@ -118,6 +218,13 @@ void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t k
           query.scores = scratch + count * per_query;
           query.mix = query.scores + kAttentionTile;
           for (int64_t c = 0; c < padded; c++) query.mix[c] = 0;
+          // q . k = H q . H k / group
+          if (a.keys.group) {
+            float* rotated = query.mix + padded;
+            for (int64_t c = 0; c < a.dim; c++) rotated[c] = query.q[c] / float(a.keys.group);
+            rotate(rotated, a.dim, a.keys.group);
+            query.q = rotated;
+          }
           query.most = -INFINITY;
           query.sum = 0;
           query.last = a.positions[r];
@@ -130,8 +237,8 @@ void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t k
       for (int64_t tile = begin / kAttentionTile * kAttentionTile; tile < end;
            tile += kAttentionTile) {
         const int64_t page = a.pages[tile / 256] * a.key_heads + key_head;
-        const uint16_t* keys = a.keys + page * a.dim * 256 + tile % 256;
-        const uint16_t* values = a.values + (page * 256 + tile % 256) * a.dim;
+        const CacheCodes keys = head_in(a.keys, page, a.dim);
+        const CacheCodes values = head_in(a.values, page, a.dim);
         Query* sees[most_queries];
         int seeing = 0;
         for (int q = 0; q < count; q++)
@@ -142,7 +249,14 @@ void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t k
           attend<kScoreQueries>(sees + q, a, keys, values, tile);
         for (; q < seeing; q++) attend<1>(sees + q, a, keys, values, tile);
       }
-      for (int q = 0; q < count; q++)
-        for (int64_t c = 0; c < a.dim; c++) queries[q].y[c] = queries[q].mix[c] / queries[q].sum;
+      for (int q = 0; q < count; q++) {
+        const Query& query = queries[q];
+        float divisor = query.sum;
+        if (a.values.group) {
+          rotate(query.mix, a.dim, a.values.group);
+          divisor *= float(a.values.group);
+        }
+        for (int64_t c = 0; c < a.dim; c++) query.y[c] = query.mix[c] / divisor;
+      }
     }
 }

@@ -60,13 +60,3 @@ void silu_mul(const float* gate, const float* up, float* y, int64_t count) {
   if (tail)
     store_partial(y + i, product(load_partial(gate + i, tail), load_partial(up + i, tail)), tail);
 }
-
-void narrow(const float* from, uint16_t* to, int64_t count) {
-  int64_t i = 0;
-  for (; i + 16 <= count; i += 16) store_half(to + i, load(from + i));
-  const int tail = int(count - i);
-  if (!tail) return;
-  uint16_t halves[16];
-  store_half(halves, load_partial(from + i, tail));
-  for (int k = 0; k < tail; k++) to[i + k] = halves[k];
-}

@@ -20,7 +20,7 @@ using Bytes = Ints;
 
 // Register blocks that fit 16 registers.
 constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
-              kScoreVectors = 1;
+              kScoreVectors = 1, kSingleVectors = 4;
 
 inline Floats set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
@@ -43,11 +43,6 @@ inline __m128i load8(const uint16_t* p) {
 }
 inline Floats load_half(const uint16_t* p) {
   return {_mm256_cvtph_ps(load8(p)), _mm256_cvtph_ps(load8(p + 8))};
-}
-inline Floats load_half_partial(const uint16_t* p, int n) {
-  uint16_t all[16] = {};
-  for (int i = 0; i < n; i++) all[i] = p[i];
-  return load_half(all);
 }
 inline Floats load_bfloat(const uint16_t* p) {
   const auto widen = [](__m128i bits) {
@@ -135,6 +130,44 @@ inline Floats times_power_of_two(Floats a, Ints n) {
         _mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
   };
   return {_mm256_mul_ps(a.low, power(n.low)), _mm256_mul_ps(a.high, power(n.high))};
+}
+
+// Codes of a cache (see core/cache.h), 16 at a time. A shuffle turns 4 bits into 2 code - 15.
+inline __m128i load16(const uint8_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline Floats widen_int8(__m128i bytes) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+inline Floats widen_int4(__m128i codes) {
+  const __m128i odd = _mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15);
+  return widen_int8(_mm_shuffle_epi8(odd, codes));
+}
+inline __m128i low_nibbles(__m128i bytes) { return _mm_and_si128(bytes, _mm_set1_epi8(15)); }
+inline __m128i high_nibbles(__m128i bytes) { return low_nibbles(_mm_srli_epi16(bytes, 4)); }
+inline Floats load_e5m2(const uint8_t* p) {
+  const __m128i zero = _mm_setzero_si128(), bytes = load16(p);
+  return {_mm256_cvtph_ps(_mm_unpacklo_epi8(zero, bytes)),
+          _mm256_cvtph_ps(_mm_unpackhi_epi8(zero, bytes))};
+}
+inline Floats load_int8(const uint8_t* p) {
+  const auto widen = [](const uint8_t* from) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+  };
+  return {widen(p), widen(p + 8)};
+}
+// 8 bytes; low nibbles are even lanes.
+inline Floats load_int4(const uint8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return widen_int4(_mm_unpacklo_epi8(low_nibbles(bytes), high_nibbles(bytes)));
+}
+// 16 bytes, a lane each.
+inline void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
+  const __m128i bytes = load16(p);
+  low = widen_int4(low_nibbles(bytes));
+  high = widen_int4(high_nibbles(bytes));
 }
 
 inline Bytes load_bytes(const std::byte* p) {

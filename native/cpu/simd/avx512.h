@@ -17,7 +17,7 @@ using Bytes = __m512i;
 
 // Register blocks that fit 32 registers.
 constexpr int kQuantRows = 8, kFloatRows = 4, kFloatColumns = 4, kScoreQueries = 4,
-              kScoreVectors = 2;
+              kScoreVectors = 2, kSingleVectors = 4;
 
 inline __mmask16 first(int n) { return __mmask16((1u << n) - 1); }
 
@@ -28,9 +28,6 @@ inline void store(float* p, Floats x) { _mm512_storeu_ps(p, x); }
 inline void store_partial(float* p, Floats x, int n) { _mm512_mask_storeu_ps(p, first(n), x); }
 inline Floats load_half(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
-inline Floats load_half_partial(const uint16_t* p, int n) {
-  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
 }
 inline Floats load_bfloat(const uint16_t* p) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -71,6 +68,33 @@ inline Ints shift_right(Ints a) {
 inline Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
 inline Ints to_ints(Floats a) { return _mm512_cvtps_epi32(a); }
 inline Floats times_power_of_two(Floats a, Ints n) { return _mm512_scalef_ps(a, to_floats(n)); }
+
+// Codes of a cache (see core/cache.h), 16 at a time. A permutation, which looks at the low 4 bits
+// of a lane, turns them into 2 code - 15.
+inline __m128i load16(const uint8_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline Floats widen_int4(__m512i codes) {
+  const __m512 odd = _mm512_setr_ps(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15);
+  return _mm512_permutexvar_ps(codes, odd);
+}
+inline Floats load_e5m2(const uint8_t* p) {
+  return _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(load16(p)), 8));
+}
+inline Floats load_int8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load16(p)));
+}
+// 8 bytes; low nibbles are even lanes.
+inline Floats load_int4(const uint8_t* p) {
+  const __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return widen_int4(_mm512_or_si512(bytes, _mm512_slli_epi64(bytes, 28)));
+}
+// 16 bytes, a lane each.
+inline void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
+  const __m512i bytes = _mm512_cvtepu8_epi32(load16(p));
+  low = widen_int4(bytes);
+  high = widen_int4(_mm512_srli_epi32(bytes, 4));
+}
 
 inline Bytes load_bytes(const std::byte* p) { return _mm512_loadu_si512(p); }
 // Shifts 16-bit lanes right (or left if negative), then masks every byte.

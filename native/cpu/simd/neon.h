@@ -22,7 +22,7 @@ struct Bytes {
 
 // Register blocks that fit 32 registers of four lanes.
 constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
-              kScoreVectors = 1;
+              kScoreVectors = 1, kSingleVectors = 4;
 
 template <typename Result, typename F>
 inline Result each(F f) {
@@ -53,11 +53,6 @@ inline void store_partial(float* p, const Floats& x, int n) {
 inline Floats load_half(const uint16_t* p) {
   return each<Floats>(
       [=](int i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i))); });
-}
-inline Floats load_half_partial(const uint16_t* p, int n) {
-  uint16_t all[16] = {};
-  for (int i = 0; i < n; i++) all[i] = p[i];
-  return load_half(all);
 }
 inline Floats load_bfloat(const uint16_t* p) {
   return each<Floats>(
@@ -137,6 +132,40 @@ inline Floats times_power_of_two(const Floats& a, const Ints& n) {
     const int32x4_t power = vshlq_n_s32(vaddq_s32(n.at[i], vdupq_n_s32(127)), 23);
     return vmulq_f32(a.at[i], vreinterpretq_f32_s32(power));
   });
+}
+
+// Codes of a cache (see core/cache.h), 16 at a time. A table turns 4 bits into 2 code - 15.
+inline Floats widen_int8(int8x16_t bytes) {
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+  const auto widen = [](int16x4_t x) { return vcvtq_f32_s32(vmovl_s16(x)); };
+  return {{widen(vget_low_s16(low)), widen(vget_high_s16(low)), widen(vget_low_s16(high)),
+           widen(vget_high_s16(high))}};
+}
+inline Floats widen_int4(uint8x16_t codes) {
+  alignas(16) static const int8_t odd[16] = {-15, -13, -11, -9, -7, -5, -3, -1,
+                                             1,   3,   5,   7,  9,  11, 13, 15};
+  return widen_int8(vqtbl1q_s8(vld1q_s8(odd), codes));
+}
+inline Floats load_e5m2(const uint8_t* p) {
+  const uint8x16_t zero = vdupq_n_u8(0), bytes = vld1q_u8(p);
+  const uint16x8_t low = vreinterpretq_u16_u8(vzip1q_u8(zero, bytes));
+  const uint16x8_t high = vreinterpretq_u16_u8(vzip2q_u8(zero, bytes));
+  const auto widen = [](uint16x4_t x) { return vcvt_f32_f16(vreinterpret_f16_u16(x)); };
+  return {{widen(vget_low_u16(low)), widen(vget_high_u16(low)), widen(vget_low_u16(high)),
+           widen(vget_high_u16(high))}};
+}
+inline Floats load_int8(const uint8_t* p) { return widen_int8(vreinterpretq_s8_u8(vld1q_u8(p))); }
+// 8 bytes; low nibbles are even lanes.
+inline Floats load_int4(const uint8_t* p) {
+  const uint8x8_t bytes = vld1_u8(p);
+  const uint8x8x2_t codes = vzip_u8(vand_u8(bytes, vdup_n_u8(15)), vshr_n_u8(bytes, 4));
+  return widen_int4(vcombine_u8(codes.val[0], codes.val[1]));
+}
+// 16 bytes, a lane each.
+inline void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  low = widen_int4(vandq_u8(bytes, vdupq_n_u8(15)));
+  high = widen_int4(vshrq_n_u8(bytes, 4));
 }
 
 inline Bytes load_bytes(const std::byte* p) {

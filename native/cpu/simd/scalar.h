@@ -20,7 +20,7 @@ struct Bytes {
 };
 
 constexpr int kQuantRows = 1, kFloatRows = 1, kFloatColumns = 1, kScoreQueries = 1,
-              kScoreVectors = 1;
+              kScoreVectors = 1, kSingleVectors = 1;
 
 template <typename Result, typename F>
 inline Result each(F f) {
@@ -73,9 +73,6 @@ inline void store_partial(float* p, const Floats& x, int n) {
 inline void store(float* p, const Floats& x) { store_partial(p, x, 16); }
 inline Floats load_half(const uint16_t* p) {
   return each<Floats>([=](int i) { return widen_half(p[i]); });
-}
-inline Floats load_half_partial(const uint16_t* p, int n) {
-  return each<Floats>([=](int i) { return i < n ? widen_half(p[i]) : 0.0f; });
 }
 inline Floats load_bfloat(const uint16_t* p) {
   return each<Floats>([=](int i) { return bits_to_float(uint32_t(p[i]) << 16); });
@@ -154,6 +151,23 @@ inline Ints to_ints(const Floats& a) {
 inline Floats times_power_of_two(const Floats& a, const Ints& n) {
   return each<Floats>(
       [&](int i) { return a.at[i] * bits_to_float(uint32_t(n.at[i] + 127) << 23); });
+}
+
+// Codes of a cache (see core/cache.h), 16 at a time.
+inline Floats load_e5m2(const uint8_t* p) {
+  return each<Floats>([=](int i) { return widen_half(uint16_t(p[i] << 8)); });
+}
+inline Floats load_int8(const uint8_t* p) {
+  return each<Floats>([=](int i) { return float(int8_t(p[i])); });
+}
+// 8 bytes; low nibbles are even lanes.
+inline Floats load_int4(const uint8_t* p) {
+  return each<Floats>([=](int i) { return float(2 * (p[i / 2] >> (i % 2 * 4) & 15) - 15); });
+}
+// 16 bytes, a lane each.
+inline void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
+  low = each<Floats>([=](int i) { return float(2 * (p[i] & 15) - 15); });
+  high = each<Floats>([=](int i) { return float(2 * (p[i] >> 4) - 15); });
 }
 
 inline Bytes load_bytes(const std::byte* p) {

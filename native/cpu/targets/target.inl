@@ -6,6 +6,8 @@ namespace exl::cpu::EXL_TARGET {
 namespace {
 #include "cpu/kernels/math.inl"
 //
+#include "cpu/kernels/cache.inl"
+//
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/float_linear.inl"
 #include "cpu/kernels/quant_linear.inl"
@@ -14,7 +16,7 @@ namespace {
 
 extern const Target target = {
     EXL_TARGET_NAME, quant_linear, float_linear, quantise,  rms_norm, rope,
-    add_rows,        silu_mul,     narrow,       attention,
+    add_rows,        silu_mul,     encode,       attention,
 };
 
 }  // namespace exl::cpu::EXL_TARGET

@@ -1,0 +1,67 @@
+// Keys and values into the cache.
+#include <cstring>
+
+#include "cpu/backend.h"
+
+namespace exl::cpu {
+
+namespace {
+
+// One number after another, to one in every 256.
+template <typename T>
+void scatter(const void* from, int64_t count, T* to) {
+  for (int64_t i = 0; i < count; i++) to[i * kPageTokens] = static_cast<const T*>(from)[i];
+}
+
+// Where a key, or a value, of some token goes.
+struct Place {
+  int64_t page, head, token;
+};
+
+void write(const Target& target, const LayerCache& cache, const CacheSide& side, const Place& at,
+           const float* x) {
+  alignas(64) std::byte codes[256 * sizeof(uint16_t)];  // of the largest head, as halves
+  uint16_t scales[256];
+  target.encode(codes_of(side).type, side.group, x, cache.dim, codes, scales);
+  if (side.group)
+    scatter(scales, cache.dim / side.group, cache.scales(side, at.page, at.head) + at.token);
+  const int64_t bytes = int64_t(side.codes->size()) / (cache.pages * cache.key_heads * kPageTokens);
+  if (&side == &cache.values)
+    std::memcpy(cache.codes<std::byte>(side, at.page, at.head) + at.token * bytes, codes,
+                size_t(bytes));
+  else if (side.code == CacheCode::F16)
+    scatter(codes, cache.dim, cache.codes<uint16_t>(side, at.page, at.head) + at.token);
+  else
+    scatter(codes, bytes, cache.codes<uint8_t>(side, at.page, at.head) + at.token);
+}
+
+}  // namespace
+
+CacheCodes codes_of(const CacheSide& side) {
+  CacheCodes codes{CodeType::F16, side.group, side.codes->data(),
+                   side.scales ? side.scales->as<uint16_t>() : nullptr};
+  if (side.code == CacheCode::E5M2) codes.type = CodeType::E5M2;
+  if (side.code == CacheCode::Int8) codes.type = CodeType::Int8;
+  if (side.code == CacheCode::Int4) codes.type = CodeType::Int4;
+  return codes;
+}
+
+void cache_write(Backend& backend, const Call& call, const Run&) {
+  const Target& target = static_cast<CpuBackend&>(backend).target;
+  const Tensor &k = call.in(0), &v = call.in(1);
+  const LayerCache& cache = call.cache(2);
+  const int32_t *positions = call.in(3).as<int32_t>(), *sequences = call.in(4).as<int32_t>();
+  const Tensor& pages = call.in(5);
+  for (int64_t r = 0; r < k.shape[0]; r++) {
+    const int64_t page =
+        pages.as<int32_t>()[sequences[r] * pages.shape[1] + positions[r] / kPageTokens];
+    const int64_t token = positions[r] % kPageTokens;
+    for (int64_t h = 0; h < cache.key_heads; h++) {
+      const int64_t from = (r * cache.key_heads + h) * cache.dim;
+      write(target, cache, cache.keys, {page, h, token}, k.as<float>() + from);
+      write(target, cache, cache.values, {page, h, token}, v.as<float>() + from);
+    }
+  }
+}
+
+}  // namespace exl::cpu
