@@ -2,10 +2,17 @@ import {expect, test} from 'vitest';
 import {parseLoadOptions} from '../../lib/options/load.js';
 
 test('defaults', () => {
-	expect(parseLoadOptions()).toEqual({device: 'auto', cache: {type: 'fp16'}, maxBatch: 16, loader: 'direct', isolation: 'none'});
+	expect(parseLoadOptions()).toEqual({
+		device: 'auto',
+		cache: {type: 'fp16'},
+		maxBatch: 16,
+		loader: 'direct',
+		isolation: 'none',
+	});
 	expect(parseLoadOptions({cache: {tokens: 16}})).toEqual({
 		device: 'auto',
 		cache: {tokens: 16, type: 'fp16'},
+		maxBatch: 16,
 		loader: 'direct',
 		isolation: 'none',
 	});
