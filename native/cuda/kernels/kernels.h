@@ -19,7 +19,7 @@ namespace exl::cuda {
 using Stream = CUstream_st*;
 using Half = __half;
 
-enum class Type { F16, F32 };
+enum class Type { F16, F32, BF16 };
 
 // v = x + add;  sum = v;  y = v / sqrt(mean(v^2) + eps) * (weight + offset), by rows.
 struct RmsNormParams {
@@ -36,5 +36,122 @@ struct RmsNormParams {
 };
 std::string rms_norm_refuses(const RmsNormParams& params);
 void rms_norm(Stream stream, const RmsNormParams& params);
+
+// y[r, :] = table[tokens[r], :]
+struct EmbedParams {
+  const int32_t* tokens;  // [rows], all below the vocabulary
+  const Half* table;      // [vocabulary, columns]
+  void* y;                // [rows, columns] of `type`
+  int64_t rows;
+  int columns;
+  Type type = Type::F16;
+};
+std::string embed_refuses(const EmbedParams& params);
+void embed(Stream stream, const EmbedParams& params);
+
+// y = a + b
+struct AddParams {
+  const void* a;  // [count] of `type`
+  const Half* b;
+  void* y;  // [count] of `type`, may be a
+  int64_t count;
+  Type type = Type::F16;
+};
+std::string add_refuses(const AddParams& params);
+void add(Stream stream, const AddParams& params);
+
+// y[r, c] = silu(gate[r, c]) * up[r, c]
+struct SiluMulParams {
+  const Half* gate;  // [rows, columns], rows `stride` elements apart
+  const Half* up;    // the same
+  Half* y;           // [rows, columns]
+  int64_t rows;
+  int columns;
+  int64_t stride;
+};
+std::string silu_mul_refuses(const SiluMulParams& params);
+void silu_mul(Stream stream, const SiluMulParams& params);
+
+// y[i, :] = x[outputs[i], :]
+struct GatherRowsParams {
+  const void* x;  // rows of `columns` elements of `type`
+  const int32_t* outputs;
+  void* y;
+  int64_t count;
+  int columns;
+  Type type = Type::F16;
+};
+std::string gather_rows_refuses(const GatherRowsParams& params);
+void gather_rows(Stream stream, const GatherRowsParams& params);
+
+// Weights that come as floats or bfloats become halves when they are loaded.
+struct ToHalfParams {
+  const void* x;  // [count] of `type`
+  Half* y;
+  int64_t count;
+  Type type;
+};
+std::string to_half_refuses(const ToHalfParams& params);
+void to_half(Stream stream, const ToHalfParams& params);
+
+// y[r, i] = (cos, sin)(positions[r] * frequencies[i]) * scale
+struct RopeAnglesParams {
+  const int32_t* positions;  // [rows]
+  const float* frequencies;  // [pairs]
+  float* y;                  // [rows, pairs, 2]
+  int64_t rows;
+  int pairs;
+  float scale = 1;
+};
+std::string rope_angles_refuses(const RopeAnglesParams& params);
+void rope_angles(Stream stream, const RopeAnglesParams& params);
+
+// One layer's pages of 256 tokens.
+inline constexpr int kPageTokens = 256;
+struct LayerPages {
+  Half* keys = nullptr;    // [pages, key_heads, 256, dim]
+  Half* values = nullptr;  // [pages, key_heads, 256, dim]
+  int key_heads = 0;
+  int dim = 0;
+};
+
+// Where in the cache the rows of a step are.
+struct StepRows {
+  const int32_t* positions = nullptr;  // [rows] place of each row in its sequence
+  const int32_t* sequences = nullptr;  // [rows] row of the page table
+  const int32_t* pages = nullptr;      // [sequences, pages_per_sequence]
+  int pages_per_sequence = 0;
+};
+
+// Rotates queries and keys by `angles`, and stores keys and values in the cache. Whatever is null
+// is left out: queries, rotated keys outside the cache, values, the cache, the rotation.
+struct RopeCacheWriteParams {
+  const Half* q = nullptr;    // [rows, heads, dim], rows `q_stride` elements apart
+  Half* q_rotated = nullptr;  // [rows, heads, dim]; may be q if q has no gaps
+  const Half* k = nullptr;    // [rows, key_heads, dim], rows `k_stride` elements apart
+  Half* k_rotated = nullptr;  // [rows, key_heads, dim]; may be k if k has no gaps
+  const Half* v = nullptr;    // as k
+  int64_t q_stride = 0, k_stride = 0;
+  int64_t rows;
+  int heads = 0, key_heads = 0, dim;
+  const float* angles = nullptr;  // [rows, pairs, 2]
+  int pairs = 0;
+  bool interleaved = false;  // pairs are (2i, 2i + 1), not (i, i + pairs)
+  LayerPages cache;
+  StepRows step;
+};
+std::string rope_cache_write_refuses(const RopeCacheWriteParams& params);
+void rope_cache_write(Stream stream, const RopeCacheWriteParams& params);
+
+// Copies whole pages. No page may be both copied from and copied to.
+struct CopyPagesParams {
+  void* pages;          // [pages, page_bytes]: the keys or the values of one layer
+  const int32_t* from;  // [count]
+  const int32_t* to;    // [count]
+  int count;
+  int64_t page_bytes;
+};
+std::string copy_pages_refuses(const CopyPagesParams& params);
+void copy_pages(Stream stream, const CopyPagesParams& params);
 
 }  // namespace exl::cuda

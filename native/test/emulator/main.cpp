@@ -12,7 +12,9 @@
 namespace exl::test {
 
 void self_test();
+void elementwise_test();
 void rms_norm_test();
+void rope_test();
 
 namespace {
 
@@ -23,6 +25,8 @@ struct Suite {
 constexpr Suite kSuites[] = {
     {"self", self_test},
     {"rms_norm", rms_norm_test},
+    {"elementwise", elementwise_test},
+    {"rope", rope_test},
 };
 
 int passed = 0, failed = 0;
