@@ -1,6 +1,6 @@
 #include "cuda/kernels/elementwise.cuh"
 
-#include "cuda/kernels/launch.cuh"
+#include "cuda/launch.cuh"
 
 namespace exl::cuda {
 

@@ -9,7 +9,7 @@
 
 #include <cuda_bf16.h>
 
-#include "cuda/kernels/device.cuh"
+#include "cuda/device.cuh"
 #include "cuda/kernels/kernels.h"
 
 namespace exl::cuda {

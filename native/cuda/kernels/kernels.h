@@ -154,4 +154,28 @@ struct CopyPagesParams {
 std::string copy_pages_refuses(const CopyPagesParams& params);
 void copy_pages(Stream stream, const CopyPagesParams& params);
 
+// y = softmax(softcap * tanh(scale * q . k / softcap)) . v over the tokens that each row sees:
+// positions max(0, p - window + 1) .. p of its sequence.
+struct AttentionParams {
+  const Half* q;     // [rows, heads, dim], rows `q_stride` elements apart
+  int64_t q_stride;  // a multiple of 8
+  Half* y;           // [rows, heads, dim]
+  int64_t rows;
+  int heads;
+  LayerPages cache;
+  StepRows step;
+  float scale;
+  int window = 0;     // 0: unlimited
+  float softcap = 0;  // 0: none
+  // For attention_decode: pages that any row may see, and attention_scratch_bytes() of memory.
+  int splits = 0;
+  float* scratch = nullptr;
+};
+std::string attention_refuses(const AttentionParams& params);
+int64_t attention_scratch_bytes(const AttentionParams& params);
+// Many rows per sequence: neighbouring rows share what they read.
+void attention_prefill(Stream stream, const AttentionParams& params);
+// Few rows per sequence: the tokens of a sequence are split over blocks.
+void attention_decode(Stream stream, const AttentionParams& params);
+
 }  // namespace exl::cuda

@@ -1,6 +1,6 @@
 #include "cuda/kernels/rms_norm.cuh"
 
-#include "cuda/kernels/launch.cuh"
+#include "cuda/launch.cuh"
 
 namespace exl::cuda {
 

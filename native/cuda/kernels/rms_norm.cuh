@@ -12,7 +12,7 @@
 //   Needs     warp shuffles
 #pragma once
 
-#include "cuda/kernels/device.cuh"
+#include "cuda/device.cuh"
 #include "cuda/kernels/kernels.h"
 
 namespace exl::cuda {

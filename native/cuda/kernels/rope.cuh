@@ -8,7 +8,7 @@
 //   Needs     nothing
 #pragma once
 
-#include "cuda/kernels/device.cuh"
+#include "cuda/device.cuh"
 #include "cuda/kernels/kernels.h"
 
 namespace exl::cuda {

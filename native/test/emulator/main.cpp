@@ -12,6 +12,7 @@
 namespace exl::test {
 
 void self_test();
+void attention_test();
 void elementwise_test();
 void rms_norm_test();
 void rope_test();
@@ -23,10 +24,8 @@ struct Suite {
   void (*run)();
 };
 constexpr Suite kSuites[] = {
-    {"self", self_test},
-    {"rms_norm", rms_norm_test},
-    {"elementwise", elementwise_test},
-    {"rope", rope_test},
+    {"self", self_test}, {"rms_norm", rms_norm_test},   {"elementwise", elementwise_test},
+    {"rope", rope_test}, {"attention", attention_test},
 };
 
 int passed = 0, failed = 0;

@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "cuda/kernels/device.cuh"
-#include "cuda/kernels/launch.cuh"
+#include "cuda/device.cuh"
+#include "cuda/launch.cuh"
 #include "cuda/ptx/bits.cuh"
 #include "cuda/ptx/cp_async.cuh"
 #include "cuda/ptx/ldmatrix.cuh"

@@ -1,4 +1,4 @@
-// Twin of native/cuda/kernels/launch.cuh: the kernel has run when this returns.
+// Twin of native/cuda/launch.cuh: the kernel has run when this returns.
 #pragma once
 
 #include <cuda_runtime.h>
