@@ -89,9 +89,10 @@ __global__ void __launch_bounds__(kWarps* kWarp) attention_decode_kernel(const A
     multiply_keys<kDim, kDecodeTokens>(q, keys, scores);
     adjust_scores<kDecodeTokens>(scores, p.scale, p.softcap, token, first, lasts);
     absorb<kDim, kDecodeTokens>(state, scores, keys + kTile);
-    __syncwarp();  // every lane has read this stage, which the next fetch overwrites
+    // Every lane has read this stage, which the next fetch overwrites. ldmatrix, the last to read,
+    // reads for the whole warp at once, but nothing promises that it has by now.
+    __syncwarp();
   }
-  ptx::cp_async_wait<0>();
 
   __syncthreads();  // every warp is through with its stages, where the results go
   auto* results = ptx::dynamic_shared<WarpResult<kDim>>();

@@ -94,7 +94,6 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
       }
       __syncthreads();  // everyone has read this stage, which the next fetch overwrites
     }
-    ptx::cp_async_wait<0>();
     begin = end;
   }
 

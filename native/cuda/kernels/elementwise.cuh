@@ -7,16 +7,12 @@
 //   Needs     nothing
 #pragma once
 
-#include <cuda_bf16.h>
-
 #include "cuda/device.cuh"
 #include "cuda/kernels/kernels.h"
 
 namespace exl::cuda {
 
 inline constexpr int kElementThreads = 256;
-
-__device__ __forceinline__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
 
 // The first of the kVector elements that this thread owns.
 template <int kVector>

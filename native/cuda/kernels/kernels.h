@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string>
 
+#include "cuda/quant_weight.h"
+
 struct CUstream_st;
 struct __half;
 
@@ -177,5 +179,62 @@ int64_t attention_scratch_bytes(const AttentionParams& params);
 void attention_prefill(Stream stream, const AttentionParams& params);
 // Few rows per sequence: the tokens of a sequence are split over blocks.
 void attention_decode(Stream stream, const AttentionParams& params);
+
+// What every linear layer reads and writes: y = x W + bias + add, one rounding at the end.
+struct LinearRows {
+  const Half* x;               // [rows, in]
+  const Half* bias = nullptr;  // [out]; null: none
+  const void* add = nullptr;   // [rows, out] of `type`, may be y; null: nothing
+  void* y;                     // [rows, out] of `type`
+  int64_t rows;
+  Type type = Type::F16;
+};
+
+// Up to this many rows each weight is read once, and a row gives the same bits whatever their
+// number; with more rows it gives the same bits whatever their number, but not the same as below.
+inline constexpr int kFewRows = 16;
+
+struct HalfLinearParams {
+  const Half* weight;  // [out, in]
+  int in, out;
+  LinearRows rows;
+};
+std::string half_linear_refuses(const HalfLinearParams& params);
+void half_linear(Stream stream, const HalfLinearParams& params);
+
+struct QuantLinearParams {
+  QuantWeight weight;
+  LinearRows rows;
+  // With more than kFewRows rows and a permutation: [rows, in].
+  Half* permuted = nullptr;
+};
+std::string quant_linear_refuses(const QuantLinearParams& params);
+int64_t quant_linear_scratch_bytes(const QuantLinearParams& params);
+void quant_linear(Stream stream, const QuantLinearParams& params);
+
+// Lays codes out as quant_weight.h says.
+struct RepackCodesParams {
+  const uint32_t* words;   // [qrows, out], as they are on disk
+  const int32_t* places;   // [in], of each packed row: 32 * its first row of words + its first bit
+  const uint32_t* chunks;  // [chunks]
+  uint32_t* codes;         // [strips, words_per_strip]
+  int in, out;
+  int64_t words_per_strip;
+};
+void repack_codes(Stream stream, const RepackCodesParams& params);
+
+// Computes scales as EXL2 and GPTQ define them; exactly one of the two sources is given.
+struct RepackScalesParams {
+  const uint32_t* scale_codes = nullptr;  // EXL2: [groups, out / 8] of 4 bits
+  const uint16_t* scale_max = nullptr;    // EXL2: [groups] halves
+  const void* scales = nullptr;           // GPTQ: [groups, out] of `type`
+  const uint32_t* zero_codes = nullptr;   // GPTQ: [groups, out / 8] of 4 bits
+  Type type = Type::F16;
+  int zero_offset = 0;          // GPTQ: added to each stored zero point
+  Half* to_scales;              // [strips, groups, 32]
+  uint8_t* to_zeros = nullptr;  // GPTQ: the same
+  int groups, out;
+};
+void repack_scales(Stream stream, const RepackScalesParams& params);
 
 }  // namespace exl::cuda

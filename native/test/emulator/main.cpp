@@ -14,6 +14,8 @@ namespace exl::test {
 void self_test();
 void attention_test();
 void elementwise_test();
+void half_linear_test();
+void quant_linear_test();
 void rms_norm_test();
 void rope_test();
 
@@ -24,8 +26,13 @@ struct Suite {
   void (*run)();
 };
 constexpr Suite kSuites[] = {
-    {"self", self_test}, {"rms_norm", rms_norm_test},   {"elementwise", elementwise_test},
-    {"rope", rope_test}, {"attention", attention_test},
+    {"self", self_test},
+    {"rms_norm", rms_norm_test},
+    {"elementwise", elementwise_test},
+    {"rope", rope_test},
+    {"attention", attention_test},
+    {"half_linear", half_linear_test},
+    {"quant_linear", quant_linear_test},
 };
 
 int passed = 0, failed = 0;
