@@ -173,10 +173,10 @@ void attention_test() {
   attention_case({2, 1, 64, {530, 90}, 2, 256});
   attention_case({2, 2, 64, {50}, 7, 0, 5});
   if (!full) return;
-  attention_case({32, 8, 128, {513, 64, 700}, 1});
-  attention_case({6, 2, 96, {300, 5, 70}, 70, 33});
-  attention_case({4, 1, 256, {520, 300}, 33, 100, 20});
-  attention_case({40, 1, 128, {200}, 65});
+  attention_case({8, 2, 128, {513, 64}, 1});
+  attention_case({6, 2, 96, {300, 5, 70}, 40, 33});
+  attention_case({4, 1, 256, {520, 270}, 9, 100, 20});
+  attention_case({40, 1, 128, {200}, 20});
 }
 
 }  // namespace exl::test

@@ -202,7 +202,7 @@ void products(const Run& run, const std::vector<double>& w, int in, int out,
         name);
     auto& before = rows <= cuda::kFewRows ? few : many;
     const size_t shared = std::min(before.size(), y.size());
-    check(std::memcmp(before.data(), y.data(), shared * sizeof(half)) == 0,
+    check(shared == 0 || std::memcmp(before.data(), y.data(), shared * sizeof(half)) == 0,
           name + ", the same bits as fewer");
     if (y.size() > before.size()) before = y;
   }
@@ -299,8 +299,8 @@ void half_linear_test() {
   half_case(200, 97, {1, 5, 33});
   half_case(1056, 32, {1, 16, 17});
   if (!full) return;
-  half_case(256, 160, {1, 16, 17, 64, 65, 128, 129, 200});
-  half_case(8192, 32, {1, 16});
+  half_case(256, 160, {1, 16, 17, 65, 129, 200});
+  half_case(4096, 32, {1, 16});
 }
 
 void quant_linear_test() {
@@ -314,10 +314,10 @@ void quant_linear_test() {
   quant_case(gptq_matrix(128, 64, 72, Dtype::BF16, true), {1, 9, 33}, "GPTQ by activation order");
   quant_case(gptq_matrix(72, 32, 64, Dtype::F32, true), {2, 18}, "GPTQ of ragged groups");
   if (!full) return;
-  quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true),
-             {1, 7, 16, 17, 64, 128, 129, 150}, "EXL2 5, 4 and 3");
-  quant_case(exl2_matrix({{4, 8192}}, 32, true), {1, 16}, "EXL2 with inputs in slices");
-  quant_case(gptq_matrix(1024, 128, 136, Dtype::F16, true), {1, 16, 17, 130}, "GPTQ g128");
+  quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true), {1, 7, 16, 17, 129},
+             "EXL2 5, 4 and 3");
+  quant_case(exl2_matrix({{4, 4096}}, 32, true), {1, 16}, "EXL2 with inputs in slices");
+  quant_case(gptq_matrix(512, 128, 136, Dtype::F16, true), {1, 16, 17, 130}, "GPTQ g128");
 }
 
 }  // namespace exl::test
