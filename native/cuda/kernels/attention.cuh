@@ -18,19 +18,8 @@ __device__ __forceinline__ Sight sight(const AttentionParams& p, int64_t row) {
   return {p.window > 0 ? max(0, last - p.window + 1) : 0, last};
 }
 
-// Elements beyond the head's are zeros and change no product.
-template <int kDim>
-__device__ __forceinline__ void load_query(const AttentionParams& p, int64_t row, int head,
-                                           bool exists, int side, QueryFragment<kDim>& q) {
-  const int t = threadIdx.x % 4;
-  const half* from = p.q + row * p.q_stride + int64_t(head) * p.cache.dim;
-  for (int c = 0; c < kDim / 32; c++) {
-    const int element = 32 * c + 8 * t;
-    if (exists && element < p.cache.dim)
-      q.of_chunk[c][side] = load<4>(reinterpret_cast<const uint32_t*>(from + element));
-    else
-      q.of_chunk[c][side] = {};
-  }
+__device__ __forceinline__ const half* query_of(const AttentionParams& p, int64_t row, int head) {
+  return p.q + row * p.q_stride + int64_t(head) * p.cache.dim;
 }
 
 // Starts copying keys and values of `kTokens` tokens, `token` being the first, with `kThreads`

@@ -36,7 +36,8 @@ __device__ __forceinline__ float part_of(float part_most, float most) {
 }
 
 template <int kDim, int kWarps>
-__global__ void __launch_bounds__(kWarps* kWarp) attention_decode_kernel(const AttentionParams p) {
+__global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
+    attention_decode_kernel(const AttentionParams p) {
   constexpr int kTile = kDecodeTokens * kDim;
   static_assert(kWarps * sizeof(WarpResult<kDim>) <= size_t(decode_shared_bytes<kDim, kWarps>()));
 
@@ -55,10 +56,10 @@ __global__ void __launch_bounds__(kWarps* kWarp) attention_decode_kernel(const A
   const int heads_here = min(group - first_of_group, 16);
 
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4;
-  QueryFragment<kDim> q;
+  Query<kDim> q;
   for (int i = 0; i < 2; i++) {
-    const bool exists = g + 8 * i < heads_here;
-    load_query<kDim>(p, row, exists ? first_head + g + 8 * i : 0, exists, i, q);
+    const int m = g + 8 * i;
+    q.set(i, m < heads_here ? query_of(p, row, first_head + m) : nullptr, p.cache.dim);
   }
   AttentionState<kDim> state;
   clear(state);

@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
   };
   int row[2];  // -1: a query row that does not exist
   Sight seen[2];
-  QueryFragment<kDim> q;
+  Query<kDim, true> q;
   for (int i = 0; i < 2; i++) {
     const int m = warp * 16 + g + 8 * i;
     row[i] = first_row + m / heads_here;
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
         m < rows_here * heads_here && row[i] < end_row && head_of(i) < key_head * group + group;
     if (!exists) row[i] = -1;
     if (exists) seen[i] = sight(p, row[i]);
-    load_query<kDim>(p, exists ? row[i] : 0, exists ? head_of(i) : 0, exists, i, q);
+    q.set(i, exists ? query_of(p, row[i], head_of(i)) : nullptr, p.cache.dim);
   }
 
   AttentionState<kDim> state;

@@ -21,10 +21,40 @@ namespace exl::cuda {
 
 inline constexpr float kLog2E = 1.44269504f;
 
-// Elements 8t.. of chunk c of query rows g and g + 8.
-template <int kDim>
-struct QueryFragment {
+// Query rows g and g + 8: at(c, side) is elements 8t.. of chunk c. They are kept in registers, or,
+// where the results of a long head leave no room, read again for every tile. Elements beyond the
+// head's are zeros and change no product; so is a row that does not exist.
+template <int kDim, bool kInRegisters = kDim <= 128>
+struct Query {
   Vector<uint32_t, 4> of_chunk[kDim / 32][2];
+
+  __device__ __forceinline__ void set(int side, const half* from, int dim) {
+    for (int c = 0; c < kDim / 32; c++) {
+      const int element = 32 * c + int(threadIdx.x % 4) * 8;
+      of_chunk[c][side] = {};
+      if (from && element < dim)
+        of_chunk[c][side] = load<4>(reinterpret_cast<const uint32_t*>(from + element));
+    }
+  }
+  __device__ __forceinline__ Vector<uint32_t, 4> at(int c, int side) const {
+    return of_chunk[c][side];
+  }
+};
+
+template <int kDim>
+struct Query<kDim, false> {
+  const half* rows[2];
+  int dim_;
+
+  __device__ __forceinline__ void set(int side, const half* from, int dim) {
+    rows[side] = from;
+    dim_ = dim;
+  }
+  __device__ __forceinline__ Vector<uint32_t, 4> at(int c, int side) const {
+    const int element = 32 * c + int(threadIdx.x % 4) * 8;
+    if (!rows[side] || element >= dim_) return {};
+    return load<4>(reinterpret_cast<const uint32_t*>(rows[side] + element));
+  }
 };
 
 // The softmax so far of two rows: sum of exp(score - most), of which each of four lanes has a part,
@@ -54,8 +84,8 @@ __device__ __forceinline__ int tile_offset(int token, int column) {
 }
 
 // scores = Q K^T of a tile of keys.
-template <int kDim, int kTokens>
-__device__ __forceinline__ void multiply_keys(const QueryFragment<kDim>& q, const half* keys,
+template <int kDim, int kTokens, bool kInRegisters>
+__device__ __forceinline__ void multiply_keys(const Query<kDim, kInRegisters>& q, const half* keys,
                                               float (&scores)[kTokens / 8][4]) {
   const int lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4;
 #pragma unroll
@@ -63,7 +93,7 @@ __device__ __forceinline__ void multiply_keys(const QueryFragment<kDim>& q, cons
     for (int i = 0; i < 4; i++) scores[n][i] = 0;
 #pragma unroll
   for (int c = 0; c < kDim / 32; c++) {
-    const auto &low = q.of_chunk[c][0], &high = q.of_chunk[c][1];
+    const auto low = q.at(c, 0), high = q.at(c, 1);
 #pragma unroll
     for (int n = 0; n < kTokens / 8; n++) {
       const auto key = load<4>(
