@@ -237,4 +237,39 @@ struct RepackScalesParams {
 };
 void repack_scales(Stream stream, const RepackScalesParams& params);
 
+// Rows of logits, of which the first `vocabulary` count and the rest is padding. A NaN counts as
+// larger than anything, so that it is not overlooked.
+struct LogitRows {
+  const float* logits;  // [rows, padded]
+  int64_t rows;
+  int padded, vocabulary;
+};
+
+// ids[r] = the id of the largest logit; the lowest of equals.
+struct ArgMaxParams {
+  LogitRows rows;
+  int32_t* ids;  // [rows]
+};
+void arg_max(Stream stream, const ArgMaxParams& params);
+
+// y[r] = log softmax(logits[r])[targets[r]]
+struct TokenLogProbParams {
+  LogitRows rows;
+  const int32_t* targets;  // [rows]
+  float* y;                // [rows]
+};
+void token_log_prob(Stream stream, const TokenLogProbParams& params);
+
+// The k largest logits of each row, largest first, the lowest id first among equals.
+inline constexpr int kMostTopK = 1024;
+struct TopKParams {
+  LogitRows rows;
+  int k;                     // up to kMostTopK and the vocabulary
+  float* values;             // [rows, k]
+  int32_t* ids;              // [rows, k]
+  float* log_sum = nullptr;  // [rows] log of the sum of exp of all logits; null: not wanted
+};
+std::string top_k_refuses(const TopKParams& params);
+void top_k(Stream stream, const TopKParams& params);
+
 }  // namespace exl::cuda

@@ -11,6 +11,7 @@
 
 namespace exl::test {
 
+void sample_test();
 void self_test();
 void attention_test();
 void elementwise_test();
@@ -33,6 +34,7 @@ constexpr Suite kSuites[] = {
     {"attention", attention_test},
     {"half_linear", half_linear_test},
     {"quant_linear", quant_linear_test},
+    {"sample", sample_test},
 };
 
 int passed = 0, failed = 0;
