@@ -116,6 +116,25 @@ bool overwrites(bool has_barrier) {
   return right;
 }
 
+struct Sums {
+  float* y;
+};
+
+// Twice in a row, so that a slow warp may still read the first when a fast one writes the second.
+void two_sums(Sums a) {
+  const float first = block_sum<256>(float(threadIdx.x));
+  const float second = block_sum<256>(1);
+  a.y[threadIdx.x] = first + second;
+}
+
+void sums() {
+  std::vector<float> y(256);
+  launch(two_sums, 1, 256, 0, nullptr, {y.data()});
+  bool right = true;
+  for (const float sum : y) right = right && sum == 255 * 128 + 256;
+  check(right, "two sums over a block in a row");
+}
+
 struct Product {
   const half *a, *b;
   const float* c;
@@ -235,6 +254,7 @@ void self_test() {
         launch(never_waits, 1, kThreads, kThreads * 16, nullptr, {x.data(), nullptr, false, false});
       },
       "never waited", "copies that nobody waits for are reported");
+  sums();
   tensor_core();
   halves();
   out_of_bounds();
