@@ -159,9 +159,12 @@ void run_block(Index block, size_t shared_bytes) {
     thread.fiber.start(run_thread, nullptr);
     release(thread);
   }
+  std::shuffle(ready.begin(), ready.end(), random_bits);
+  // Half of the blocks run whoever became ready last, so that some warps are far ahead of others.
+  const bool is_skewed = random_bits() % 2;
   while (finished < thread_count) {
     if (ready.empty()) report_deadlock();
-    std::swap(ready[random_bits() % ready.size()], ready.back());
+    if (!is_skewed) std::swap(ready[random_bits() % ready.size()], ready.back());
     self = ready.back();
     ready.pop_back();
     current.thread = delinearise(size_t(self->index), current.block_size);

@@ -124,12 +124,15 @@ struct Sums {
 void two_sums(Sums a) {
   const float first = block_sum<256>(float(threadIdx.x));
   const float second = block_sum<256>(1);
-  a.y[threadIdx.x] = first + second;
+  if (first + second != 255 * 128 + 256)
+    a.y[threadIdx.x] = NAN;
+  else if (a.y[threadIdx.x] == 0)
+    a.y[threadIdx.x] = first + second;
 }
 
 void sums() {
   std::vector<float> y(256);
-  launch(two_sums, 1, 256, 0, nullptr, {y.data()});
+  launch(two_sums, 8, 256, 0, nullptr, {y.data()});
   bool right = true;
   for (const float sum : y) right = right && sum == 255 * 128 + 256;
   check(right, "two sums over a block in a row");
