@@ -1,7 +1,7 @@
 // @ts-check
 
 // Compiles every CUDA kernel for the oldest and a current architecture and writes what the assembler says of each into
-// docs/kernels.md: registers, spills, shared memory. Fails on a warning, and where a kernel spills.
+// docs/kernels.md: registers, spills, shared memory. Names the kernels that spill, and fails on a warning.
 //
 //   node scripts/kernel-report.mjs [--check] [architecture...]     --check: only compile and complain
 

@@ -18,9 +18,9 @@ namespace exl::cuda {
 
 inline constexpr int kDecodeTokens = 16;
 
-template <int kDim, int kWarps>
+template <int kDim, int kWarps, bool kQuantised>
 __host__ __device__ constexpr int decode_shared_bytes() {
-  return kWarps * 2 * 2 * kDecodeTokens * kDim * int(sizeof(half));
+  return kWarps * tiles_bytes<kDim, kDecodeTokens, kQuantised>();
 }
 
 // What one warp has found out about 16 query rows, laid out for the others.
@@ -35,11 +35,12 @@ __device__ __forceinline__ float part_of(float part_most, float most) {
   return exp2f((part_most - most) * kLog2E);
 }
 
-template <int kDim, int kWarps>
+template <int kDim, int kWarps, bool kQuantised>
 __global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
     attention_decode_kernel(const AttentionParams p) {
   constexpr int kTile = kDecodeTokens * kDim;
-  static_assert(kWarps * sizeof(WarpResult<kDim>) <= size_t(decode_shared_bytes<kDim, kWarps>()));
+  static_assert(kWarps * sizeof(WarpResult<kDim>) <=
+                size_t(decode_shared_bytes<kDim, kWarps, kQuantised>()));
 
   const int64_t row = blockIdx.x;
   const Sight seen = sight(p, row);
@@ -56,23 +57,25 @@ __global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
   const int heads_here = min(group - first_of_group, 16);
 
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4;
-  Query<kDim> q;
+  Query<kDim, kDim <= 128 || kQuantised> q;
   for (int i = 0; i < 2; i++) {
     const int m = g + 8 * i;
     q.set(i, m < heads_here ? query_of(p, row, first_head + m) : nullptr, p.cache.dim);
   }
+  if constexpr (kQuantised)
+    if (is_rotated(p.cache.key_code)) q.rotate();
   AttentionState<kDim> state;
   clear(state);
 
-  half* stages = ptx::dynamic_shared<half>() + warp * 4 * kTile;  // [2][keys, values] of this warp
-  const int page = page_of(p, p.step.sequences[row], begin);
-  const auto fetch = [&](int token, int stage) {
-    half* keys = stages + stage * 2 * kTile;
-    if (token <= last)
-      fetch_tile<kDim, kDecodeTokens, kWarp>(p, page, key_head, token, last, lane, keys,
-                                             keys + kTile);
-    ptx::cp_async_commit();
-  };
+  const auto sync = [] { __syncwarp(); };  // the reasons are with the tiles
+  Tiles<kDim, kDecodeTokens, kWarp, kQuantised, decltype(sync)> tiles{
+      p,
+      ptx::dynamic_shared<half>() + warp * (tiles_bytes<kDim, kDecodeTokens, kQuantised>() / 2),
+      p.step.sequences[row],
+      key_head,
+      last,
+      lane,
+      sync};
 
   // Tiles start at multiples of their size, and every kWarps-th is this warp's, wherever the row
   // begins to see.
@@ -80,20 +83,16 @@ __global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
   int token = begin / kStep * kStep + warp * kDecodeTokens;
   if (token + kDecodeTokens <= begin) token += kStep;
   const int first[2] = {seen.first, seen.first}, lasts[2] = {last, last};
-  fetch(token, 0);
-  for (int stage = 0; token <= last; token += kStep, stage ^= 1) {
-    fetch(token + kStep, stage ^ 1);
-    ptx::cp_async_wait<1>();
-    __syncwarp();  // every lane's part of this stage has arrived
-    const half* keys = stages + stage * 2 * kTile;
+  tiles.open(token);
+  for (; token <= last; token += kStep) {
+    const half* keys = tiles.next(token + kStep);
     float scores[kDecodeTokens / 8][4];
     multiply_keys<kDim, kDecodeTokens>(q, keys, scores);
     adjust_scores<kDecodeTokens>(scores, p.scale, p.softcap, token, first, lasts);
     absorb<kDim, kDecodeTokens>(state, scores, keys + kTile);
-    // Every lane has read this stage, which the next fetch overwrites. ldmatrix, the last to read,
-    // reads for the whole warp at once, but nothing promises that it has by now.
-    __syncwarp();
+    tiles.close();
   }
+  if (kQuantised && is_rotated(p.cache.value_code)) rotate(state);
 
   __syncthreads();  // every warp is through with its stages, where the results go
   auto* results = ptx::dynamic_shared<WarpResult<kDim>>();

@@ -5,7 +5,7 @@
 //   cache     pages of 256 tokens
 //
 //   Grid      (tiles of rows, key heads x tiles of heads); kWarps warps of 16 query rows each
-//   Shared    two stages of kTokens keys and values
+//   Shared    two stages of kTokens keys and values, or one of them and one of their codes
 //   Numerics  fp32 scores and sums, weights rounded to half for the product with the values; tiles
 //             start at multiples of kTokens whatever the batch, so a row does not depend on it
 //   Bound     arithmetic: tensor cores
@@ -16,11 +16,10 @@
 
 namespace exl::cuda {
 
-template <int kDim, int kTokens, int kWarps>
+template <int kDim, int kTokens, int kWarps, bool kQuantised>
 __global__ void __launch_bounds__(kWarps* kWarp, 2)
     attention_prefill_kernel(const AttentionParams p) {
   constexpr int kThreads = kWarps * kWarp, kTile = kTokens * kDim;
-  half* stages = ptx::dynamic_shared<half>();  // [2][keys, values][kTokens, kDim]
 
   const int group = p.heads / p.cache.key_heads;
   const int heads_here = min(group, 16 * kWarps);
@@ -49,7 +48,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
     if (exists) seen[i] = sight(p, row[i]);
     q.set(i, exists ? query_of(p, row[i], head_of(i)) : nullptr, p.cache.dim);
   }
-
+  if (kQuantised && is_rotated(p.cache.key_code)) q.rotate();
   AttentionState<kDim> state;
   clear(state);
 
@@ -69,21 +68,14 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
       last[i] = here ? seen[i].last : -1;
     }
 
-    const auto fetch = [&](int token, int stage) {
-      half* keys = stages + stage * 2 * kTile;
-      if (token <= all.last)
-        fetch_tile<kDim, kTokens, kThreads>(p, page_of(p, sequence, token), key_head, token,
-                                            all.last, threadIdx.x, keys, keys + kTile);
-      ptx::cp_async_commit();
-    };
-
+    const auto sync = [] { __syncthreads(); };  // the reasons are with the tiles
+    Tiles<kDim, kTokens, kThreads, kQuantised, decltype(sync)> tiles{
+        p, ptx::dynamic_shared<half>(), sequence, key_head, all.last, int(threadIdx.x), sync};
+    if (begin > first_row) sync();  // the tiles of the sequence before have been read
     int token = all.first / kTokens * kTokens;
-    fetch(token, 0);
-    for (int stage = 0; token <= all.last; token += kTokens, stage ^= 1) {
-      fetch(token + kTokens, stage ^ 1);
-      ptx::cp_async_wait<1>();
-      __syncthreads();  // everyone's part of this stage has arrived
-      const half* keys = stages + stage * 2 * kTile;
+    tiles.open(token);
+    for (; token <= all.last; token += kTokens) {
+      const half* keys = tiles.next(token + kTokens);
       const bool visible =
           max(last[0], last[1]) >= token && min(first[0], first[1]) < token + kTokens;
       if (__ballot_sync(kAllLanes, visible)) {
@@ -92,11 +84,12 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
         adjust_scores<kTokens>(scores, p.scale, p.softcap, token, first, last);
         absorb<kDim, kTokens>(state, scores, keys + kTile);
       }
-      __syncthreads();  // everyone has read this stage, which the next fetch overwrites
+      tiles.close();
     }
     begin = end;
   }
 
+  if (kQuantised && is_rotated(p.cache.value_code)) rotate(state);
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     const float scale = 1 / quad_sum(state.sum[i]);

@@ -108,13 +108,27 @@ struct RopeAnglesParams {
 std::string rope_angles_refuses(const RopeAnglesParams& params);
 void rope_angles(Stream stream, const RopeAnglesParams& params);
 
+// How keys or values are stored. Int8 and Int4 cut a head into groups of 32 elements, rotated by a
+// Hadamard matrix in natural order, which spreads outliers: H x = scale * code, code from -127 to
+// 127, or scale * (2 code - 15), code from 0 to 15 and two to a byte, the lower element low.
+enum class CacheCode {
+  F16,
+  E5M2,  // the upper byte of a half, rounded to nearest; what is too large becomes 57344
+  Int8,
+  Int4,
+};
+inline constexpr int kCacheGroup = 32;
+
 // One layer's pages of 256 tokens.
 inline constexpr int kPageTokens = 256;
 struct LayerPages {
-  Half* keys = nullptr;    // [pages, key_heads, 256, dim]
-  Half* values = nullptr;  // [pages, key_heads, 256, dim]
+  void* keys = nullptr;    // [pages, key_heads, 256, dim] of `key_code`
+  void* values = nullptr;  // [pages, key_heads, 256, dim] of `value_code`
   int key_heads = 0;
   int dim = 0;
+  CacheCode key_code = CacheCode::F16, value_code = CacheCode::F16;
+  Half* key_scales = nullptr;    // Int8, Int4: [pages, key_heads, 256, dim / 32]
+  Half* value_scales = nullptr;  // the same
 };
 
 // Where in the cache the rows of a step are.

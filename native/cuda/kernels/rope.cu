@@ -21,6 +21,10 @@ std::string rope_cache_write_refuses(const RopeCacheWriteParams& p) {
   if (p.q && !p.q_rotated) return "queries without a place for the rotated ones";
   if (p.v && !p.cache.values) return "values without a cache";
   if (p.k && !p.k_rotated && !p.cache.keys) return "keys without a place for the rotated ones";
+  const bool is_quantised =
+      p.cache.key_code != CacheCode::F16 || p.cache.value_code != CacheCode::F16;
+  if (is_quantised && (p.dim % kCacheGroup || p.dim > 256))
+    return "quantised heads of " + std::to_string(p.dim) + ", not a multiple of 32 up to 256";
   if (p.cache.keys && (p.cache.dim != p.dim || p.cache.key_heads != p.key_heads))
     return "a cache of other heads than the keys";
   return {};

@@ -2,14 +2,15 @@
 // to their pages in the same pass.
 //
 //   Grid      (rows, heads of all kinds / kRopeWarps); a warp owns one head of one row
-//   Shared    none
-//   Numerics  fp32, one rounding per rotated element
+//   Shared    a head per warp, if the cache is quantised
+//   Numerics  fp32, one rounding per rotated element; codes are of the rounded elements
 //   Bound     memory, but so small that it is its launch that costs
-//   Needs     nothing
+//   Needs     warp shuffles
 #pragma once
 
 #include "cuda/device.cuh"
 #include "cuda/kernels/kernels.h"
+#include "cuda/mma/cache_codes.cuh"
 
 namespace exl::cuda {
 
@@ -46,6 +47,11 @@ __device__ __forceinline__ void rotate_head(const RopeCacheWriteParams& p, const
   for (int c = 2 * pairs + lane; c < p.dim; c += kWarp) put(c, x[c]);
 }
 
+// Heads on their way to codes.
+struct StagedHeads {
+  half of_warp[kRopeWarps][256];
+};
+
 __global__ void __launch_bounds__(kRopeWarps* kWarp)
     rope_cache_write_kernel(const RopeCacheWriteParams p) {
   const int64_t row = blockIdx.x;
@@ -65,13 +71,18 @@ __global__ void __launch_bounds__(kRopeWarps* kWarp)
   if (!is_key) head -= key_heads;
   if (head >= p.key_heads || (!is_key && !p.v)) return;
 
+  const CacheCode code = is_key ? p.cache.key_code : p.cache.value_code;
+  auto& staged = ptx::static_shared<StagedHeads>();
   half* cached = nullptr;
+  int64_t token = 0;
   if (p.cache.keys) {
     const int position = p.step.positions[row];
     const int64_t page = p.step.pages[int64_t(p.step.sequences[row]) * p.step.pages_per_sequence +
                                       position / kPageTokens];
-    const int64_t token = (page * p.key_heads + head) * kPageTokens + position % kPageTokens;
-    cached = (is_key ? p.cache.keys : p.cache.values) + token * p.dim;
+    token = (page * p.key_heads + head) * kPageTokens + position % kPageTokens;
+    cached = code == CacheCode::F16
+                 ? static_cast<half*>(is_key ? p.cache.keys : p.cache.values) + token * p.dim
+                 : staged.of_warp[threadIdx.x / kWarp];
   }
   const int64_t from = row * p.k_stride + int64_t(head) * p.dim;
   if (is_key)
@@ -79,6 +90,16 @@ __global__ void __launch_bounds__(kRopeWarps* kWarp)
                 p.k_rotated ? p.k_rotated + (row * p.key_heads + head) * p.dim : nullptr, cached);
   else
     rotate_head(p, angles, 0, p.v + from, nullptr, cached);
+
+  if (!p.cache.keys || code == CacheCode::F16) return;
+  __syncwarp();  // the head is complete: its groups are of other lanes' elements
+  auto* codes = static_cast<unsigned char*>(is_key ? p.cache.keys : p.cache.values) +
+                token * p.dim * code_bits(code) / 8;
+  half* scales = is_key ? p.cache.key_scales : p.cache.value_scales;
+  for (int g = 0; g < p.dim / kCacheGroup; g++)
+    store_group(code, cached[g * kCacheGroup + threadIdx.x % kWarp],
+                codes + g * kCacheGroup * code_bits(code) / 8,
+                scales + token * (p.dim / kCacheGroup) + g);
 }
 
 }  // namespace exl::cuda

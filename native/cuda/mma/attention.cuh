@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "cuda/device.cuh"
+#include "cuda/mma/cache_codes.cuh"
 #include "cuda/ptx/ldmatrix.cuh"
 #include "cuda/ptx/mma.cuh"
 
@@ -38,6 +39,27 @@ struct Query {
   }
   __device__ __forceinline__ Vector<uint32_t, 4> at(int c, int side) const {
     return of_chunk[c][side];
+  }
+
+  // To H q / 32. Bits 0 to 2 of an element's place are in a lane, 3 and 4 are the lane's t.
+  __device__ __forceinline__ void rotate() {
+#pragma unroll
+    for (int c = 0; c < kDim / 32; c++)
+#pragma unroll
+      for (int side = 0; side < 2; side++) {
+        float x[8];
+        for (int i = 0; i < 4; i++) {
+          const half2 pair = bits_as<half2>(of_chunk[c][side].at[i]);
+          x[2 * i] = __low2float(pair);
+          x[2 * i + 1] = __high2float(pair);
+        }
+        for (int distance = 1; distance < 8; distance *= 2)
+          for (int i = 0; i < 8; i++)
+            if (!(i & distance)) butterfly(x[i], x[i + distance]);
+        for (int i = 0; i < 8; i++) x[i] = butterfly(butterfly(x[i], 1), 2) * (1.0f / kCacheGroup);
+        for (int i = 0; i < 4; i++)
+          of_chunk[c][side].at[i] = bits_as<uint32_t>(__floats2half2_rn(x[2 * i], x[2 * i + 1]));
+      }
   }
 };
 
@@ -172,6 +194,29 @@ __device__ __forceinline__ void absorb(AttentionState<kDim>& state, float (&scor
       ptx::mma_16x8x16(state.out[d + 1], weights, {v[2], v[3]});
     }
   }
+}
+
+// Rotates what has been mixed of rotated values. Bit 0 of an element's place is in a pair of a
+// lane, 1 and 2 are the lane's t, 3 and 4 the tile's number.
+template <int kDim>
+__device__ __forceinline__ void rotate(AttentionState<kDim>& state) {
+#pragma unroll
+  for (int block = 0; block < kDim / 8; block += 4)
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+#pragma unroll
+      for (int d = block; d < block + 4; d++) {
+        butterfly(state.out[d][i], state.out[d][i + 1]);
+        for (int j = i; j < i + 2; j++)
+          state.out[d][j] = butterfly(butterfly(state.out[d][j], 1), 2) * (1.0f / kCacheGroup);
+      }
+      for (int j = i; j < i + 2; j++) {
+        butterfly(state.out[block][j], state.out[block + 1][j]);
+        butterfly(state.out[block + 2][j], state.out[block + 3][j]);
+        butterfly(state.out[block][j], state.out[block + 2][j]);
+        butterfly(state.out[block + 1][j], state.out[block + 3][j]);
+      }
+    }
 }
 
 // Adds up the parts of a sum that four lanes have.

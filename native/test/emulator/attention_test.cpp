@@ -1,11 +1,14 @@
 #include <numeric>
 
 #include "cuda/kernels/kernels.h"
+#include "test/emulator/cache.h"
 #include "test/emulator/test.h"
 
 namespace exl::test {
 
 namespace {
+
+using cuda::CacheCode;
 
 struct Case {
   int heads, key_heads, dim;
@@ -13,34 +16,35 @@ struct Case {
   int fresh = 1;             // rows of each sequence: its last tokens
   int window = 0;
   float softcap = 0;
+  CacheCode key_code = CacheCode::F16, value_code = CacheCode::F16;
 };
 
 // A cache of random keys and values, of which only the tokens of a sequence are set, and the rows
 // that look at it.
 struct Problem {
-  explicit Problem(const Case& problem) : c(problem) {
+  explicit Problem(const Case& problem)
+      : c(problem), cache(c.key_heads, c.dim, c.key_code, c.value_code, pages()) {
     Random random(11);
-    const int per_sequence = (*std::max_element(c.lengths.begin(), c.lengths.end()) + 255) / 256;
-    const size_t page = size_t(256 * c.key_heads * c.dim),
-                 pages = c.lengths.size() * size_t(per_sequence);
-    keys = unset_halves(pages * page);
-    values = unset_halves(pages * page);
     // Backwards, so that no sequence is one run of memory.
-    table.resize(pages);
-    for (size_t i = 0; i < pages; i++) table[i] = int32_t(pages - 1 - i);
+    for (int i = pages() - 1; i >= 0; i--) table.push_back(i);
+    std::vector<int32_t> token_positions, token_sequences;
     for (size_t s = 0; s < c.lengths.size(); s++) {
-      for (int t = 0; t < c.lengths[s]; t++)
-        for (int h = 0; h < c.key_heads; h++)
-          for (int i = 0; i < c.dim; i++) {
-            const size_t at = place(per_sequence, s, t, h) + size_t(i);
-            keys[at] = __float2half_rn(random.normal());
-            values[at] = __float2half_rn(random.normal());
-          }
-      for (int r = 0; r < std::min(c.fresh, c.lengths[s]); r++) {
-        positions.push_back(c.lengths[s] - std::min(c.fresh, c.lengths[s]) + r);
+      for (int t = 0; t < c.lengths[s]; t++) {
+        token_positions.push_back(t);
+        token_sequences.push_back(int32_t(s));
+      }
+      for (int t = std::max(0, c.lengths[s] - c.fresh); t < c.lengths[s]; t++) {
+        positions.push_back(t);
         sequences.push_back(int32_t(s));
       }
     }
+    const size_t width = size_t(c.key_heads * c.dim), tokens = token_positions.size();
+    const auto k = random.halves(tokens * width), v = random.halves(tokens * width);
+    const cuda::StepRows all{token_positions.data(), token_sequences.data(), table.data(),
+                             per_sequence()};
+    cache.write(k, v, all, int64_t(tokens));
+    keys = cache.decoded(cache.keys, cache.key_scales, c.key_code);
+    values = cache.decoded(cache.values, cache.value_scales, c.value_code);
     rows = positions.size();
     q = random.halves(rows * size_t(c.heads * c.dim), 2);
     params = {.q = q.data(),
@@ -48,68 +52,90 @@ struct Problem {
               .y = nullptr,
               .rows = int64_t(rows),
               .heads = c.heads,
-              .cache = {keys.data(), values.data(), c.key_heads, c.dim},
-              .step = {positions.data(), sequences.data(), table.data(), per_sequence},
+              .cache = cache.pages(),
+              .step = {positions.data(), sequences.data(), table.data(), per_sequence()},
               .scale = 1 / std::sqrt(float(c.dim)),
               .window = c.window,
               .softcap = c.softcap,
-              .splits = per_sequence};
+              .splits = per_sequence()};
   }
 
-  size_t place(int per_sequence, size_t sequence, int token, int head) const {
-    const int32_t page = table[sequence * size_t(per_sequence) + size_t(token / 256)];
+  int per_sequence() const {
+    return (*std::max_element(c.lengths.begin(), c.lengths.end()) + 255) / 256;
+  }
+  int pages() const { return int(c.lengths.size()) * per_sequence(); }
+
+  size_t place(int32_t sequence, int token, int head) const {
+    const int32_t page = table[size_t(sequence * per_sequence() + token / 256)];
     return (size_t(page * c.key_heads + head) * 256 + size_t(token % 256)) * size_t(c.dim);
   }
 
   // Also how far a kernel may be off: scores are sums of `dim` products in fp32, weights are
-  // rounded to half, everything else is fp32.
+  // rounded to half, everything else is fp32. Where the cache is rotated, queries and what is read
+  // of it are rounded to half once more, in the rotated domain.
   std::vector<double> expected(std::vector<double>& bound) const {
     std::vector<double> y(q.size());
     bound.assign(q.size(), 0);
     for (size_t r = 0; r < rows; r++)
-      for (int h = 0; h < c.heads; h++) {
-        const size_t query = (r * size_t(c.heads) + size_t(h)) * size_t(c.dim);
-        const int last = positions[r], first = c.window ? std::max(0, last - c.window + 1) : 0;
-        std::vector<double> scores;
-        double off = 0, most = -INFINITY;
-        for (int t = first; t <= last; t++) {
-          const size_t key = place(params.step.pages_per_sequence, size_t(sequences[r]), t,
-                                   h / (c.heads / c.key_heads));
-          double dot = 0, size = 0;
-          for (int i = 0; i < c.dim; i++) {
-            const double product = value(q[query + size_t(i)]) * value(keys[key + size_t(i)]);
-            dot += product;
-            size += std::abs(product);
-          }
-          const double scale = double(params.scale);
-          dot *= scale;
-          if (c.softcap != 0) dot = double(c.softcap) * std::tanh(dot / double(c.softcap));
-          off =
-              std::max(off, (c.dim + 4) * kFloatUlp * size * scale +
-                                8 * kFloatUlp * double(c.softcap) + 4 * kFloatUlp * std::abs(dot));
-          scores.push_back(dot);
-          most = std::max(most, dot);
-        }
-        double sum = 0;
-        for (double& score : scores) sum += score = std::exp(score - most);
-        const double relative = kHalfUlp + 4 * off + (2 * double(scores.size()) + 16) * kFloatUlp;
-        for (int i = 0; i < c.dim; i++) {
-          double mixed = 0, size = 0, whole = 0;
-          for (int t = first; t <= last; t++) {
-            const size_t at = place(params.step.pages_per_sequence, size_t(sequences[r]), t,
-                                    h / (c.heads / c.key_heads)) +
-                              size_t(i);
-            const double term = scores[size_t(t - first)] / sum * value(values[at]);
-            mixed += term;
-            size += std::abs(term);
-            whole += std::abs(value(values[at]));
-          }
-          y[query + size_t(i)] = mixed;
-          bound[query + size_t(i)] =
-              size * relative + kHalfTiny * whole + std::abs(mixed) * kHalfUlp + kHalfTiny;
-        }
-      }
+      for (int h = 0; h < c.heads; h++) mix(r, h, y, bound);
     return y;
+  }
+
+  void mix(size_t r, int h, std::vector<double>& y, std::vector<double>& bound) const {
+    const size_t query = (r * size_t(c.heads) + size_t(h)) * size_t(c.dim), dim = size_t(c.dim);
+    const int last = positions[r], first = c.window ? std::max(0, last - c.window + 1) : 0;
+    const auto at = [&](int t) { return place(sequences[r], t, h / (c.heads / c.key_heads)); };
+    const double scale = double(params.scale), softcap = double(c.softcap);
+    std::vector<double> weights;
+    double off = 0, most = -INFINITY;
+    for (int t = first; t <= last; t++) {
+      double dot = 0, size = 0, q_norm = 0, k_norm = 0;
+      for (size_t i = 0; i < dim; i++) {
+        const double a = value(q[query + i]), b = keys[at(t) + i];
+        dot += a * b;
+        size += std::abs(a * b);
+        q_norm += a * a;
+        k_norm += b * b;
+      }
+      if (is_rotated(c.key_code)) {
+        size = std::sqrt(q_norm * k_norm);
+        off = std::max(
+            off, scale * (2 * kHalfUlp * size + kHalfTiny * std::sqrt(32.0 * c.dim * k_norm)));
+      }
+      dot *= scale;
+      if (c.softcap != 0) dot = softcap * std::tanh(dot / softcap);
+      off = std::max(off, (c.dim + 4) * kFloatUlp * size * scale + 8 * kFloatUlp * softcap +
+                              4 * kFloatUlp * std::abs(dot) +
+                              (is_rotated(c.key_code) ? 2 * kHalfUlp * size * scale : 0));
+      weights.push_back(dot);
+      most = std::max(most, dot);
+    }
+    double sum = 0;
+    for (double& weight : weights) sum += weight = std::exp(weight - most);
+    const bool rotated = is_rotated(c.value_code);
+    const double relative =
+        kHalfUlp * (rotated ? 2 : 1) + 4 * off + (2 * double(weights.size()) + 16) * kFloatUlp;
+    std::vector<double> size(dim), whole(dim), value_row(dim);
+    for (int t = first; t <= last; t++) {
+      std::copy_n(values.begin() + std::ptrdiff_t(at(t)), dim, value_row.begin());
+      const double weight = weights[size_t(t - first)] / sum;
+      for (size_t i = 0; i < dim; i++) y[query + i] += weight * value_row[i];
+      if (rotated)
+        for (size_t i = 0; i < dim; i += 32) hadamard(&value_row[i]);
+      for (size_t i = 0; i < dim; i++) {
+        size[i] += weight * std::abs(value_row[i]);
+        whole[i] += std::abs(value_row[i]);
+      }
+    }
+    for (size_t i = 0; i < dim; i++) {
+      double error = size[i] * relative + kHalfTiny * whole[i];
+      if (rotated) {
+        error = 0;
+        for (size_t j = i / 32 * 32; j < i / 32 * 32 + 32; j++)
+          error += (size[j] * relative + kHalfTiny * whole[j]) / 32;
+      }
+      bound[query + i] = error + std::abs(y[query + i]) * kHalfUlp + kHalfTiny;
+    }
   }
 
   std::vector<half> run(bool decode, int64_t first_row, int64_t count) const {
@@ -128,7 +154,9 @@ struct Problem {
   }
 
   Case c;
-  std::vector<half> keys, values, q;
+  TestCache cache;
+  std::vector<double> keys, values;  // as the cache has them
+  std::vector<half> q;
   std::vector<int32_t> table, positions, sequences;
   size_t rows = 0;
   cuda::AttentionParams params;
@@ -143,6 +171,8 @@ void attention_case(const Case& c) {
   for (const int length : c.lengths) what += " " + std::to_string(length);
   if (c.window) what += ", window " + std::to_string(c.window);
   if (c.softcap != 0) what += ", softcap";
+  if (c.key_code != CacheCode::F16)
+    what += ", codes " + std::to_string(int(c.key_code)) + std::to_string(int(c.value_code));
   for (const bool decode : {false, true}) {
     const std::string name = (decode ? "decode: " : "prefill: ") + what;
     const auto y = problem.run(decode, 0, int64_t(problem.rows));
@@ -172,7 +202,14 @@ void attention_test() {
   attention_case({4, 2, 64, {300}, 20, 37});
   attention_case({2, 1, 64, {530, 90}, 2, 256});
   attention_case({2, 2, 64, {50}, 7, 0, 5});
+  using enum CacheCode;
+  attention_case({2, 1, 64, {300, 20}, 3, 0, 0, E5M2, E5M2});
+  attention_case({4, 2, 32, {270}, 5, 40, 0, Int8, Int8});
+  attention_case({4, 1, 96, {100, 33}, 6, 0, 0, Int8, Int4});
+  attention_case({2, 1, 128, {260}, 2, 0, 0, Int4, Int4});
   if (!full) return;
+  attention_case({2, 1, 256, {300}, 4, 0, 0, Int4, Int4});
+  attention_case({3, 1, 256, {290}, 20, 100, 5, Int8, Int4});
   attention_case({8, 2, 128, {513, 64}, 1});
   attention_case({6, 2, 96, {300, 5, 70}, 40, 33});
   attention_case({4, 1, 256, {520, 270}, 9, 100, 20});

@@ -14,6 +14,7 @@ namespace exl::test {
 void sample_test();
 void self_test();
 void attention_test();
+void cache_test();
 void elementwise_test();
 void half_linear_test();
 void quant_linear_test();
@@ -31,6 +32,7 @@ constexpr Suite kSuites[] = {
     {"rms_norm", rms_norm_test},
     {"elementwise", elementwise_test},
     {"rope", rope_test},
+    {"cache", cache_test},
     {"attention", attention_test},
     {"half_linear", half_linear_test},
     {"quant_linear", quant_linear_test},
