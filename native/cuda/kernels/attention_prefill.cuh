@@ -71,7 +71,6 @@ __global__ void __launch_bounds__(kWarps* kWarp, 2)
     const auto sync = [] { __syncthreads(); };  // the reasons are with the tiles
     Tiles<kDim, kTokens, kThreads, kQuantised, decltype(sync)> tiles{
         p, ptx::dynamic_shared<half>(), sequence, key_head, all.last, int(threadIdx.x), sync};
-    if (begin > first_row) sync();  // the tiles of the sequence before have been read
     int token = all.first / kTokens * kTokens;
     tiles.open(token);
     for (; token <= all.last; token += kTokens) {

@@ -92,6 +92,35 @@ void rotated_case(CacheCode code, float size) {
   check(tight, "scales fit codes of " + what);
 }
 
+// Rotating and storing in one pass gives what two passes give.
+void rope_into_codes(int pairs, bool interleaved) {
+  constexpr int kDim = 64, kHeads = 3, kRows = 4;
+  Random random(42);
+  const auto k = random.halves(kRows * kHeads * kDim), v = random.halves(k.size());
+  const auto angles = random.floats(size_t(kRows * pairs * 2));
+  const std::vector<int32_t> positions = {3, 4, 5, 6}, sequences(kRows, 0), table = {0};
+  const cuda::StepRows step{positions.data(), sequences.data(), table.data(), 1};
+  TestCache fused(kHeads, kDim, CacheCode::Int8, CacheCode::Int4, 1), apart = fused;
+  auto rotated = unset_halves(k.size());
+  cuda::rope_cache_write(nullptr, {.k = k.data(),
+                                   .k_rotated = rotated.data(),
+                                   .v = v.data(),
+                                   .k_stride = kHeads * kDim,
+                                   .rows = kRows,
+                                   .key_heads = kHeads,
+                                   .dim = kDim,
+                                   .angles = angles.data(),
+                                   .pairs = pairs,
+                                   .interleaved = interleaved,
+                                   .cache = fused.pages(),
+                                   .step = step});
+  apart.write(rotated, v, step, kRows);
+  check(fused.keys == apart.keys && same_bits(fused.key_scales, apart.key_scales),
+        "keys rotated into codes");
+  check(fused.values == apart.values && same_bits(fused.value_scales, apart.value_scales),
+        "values beside them");
+}
+
 void not_a_number() {
   TestCache cache(1, 64, CacheCode::Int8, CacheCode::Int4, 1);
   std::vector<half> x(64, __float2half_rn(1));
@@ -111,6 +140,9 @@ void cache_test() {
     rotated_case(CacheCode::Int8, size);
     rotated_case(CacheCode::Int4, size);
   }
+  rope_into_codes(32, false);
+  rope_into_codes(20, false);
+  rope_into_codes(32, true);
   not_a_number();
 }
 
