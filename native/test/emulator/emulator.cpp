@@ -50,7 +50,6 @@ using Memory = std::unique_ptr<void, Free>;
 
 std::mt19937_64 random_bits(1);
 uint64_t garbage_seed = 1;
-int64_t launch_count = 0;
 
 // Threads outlive blocks and launches: a stack is worth keeping.
 std::vector<std::unique_ptr<Thread>> threads;
@@ -181,15 +180,12 @@ void set_seed(uint64_t seed) {
   garbage_seed = seed;
 }
 
-int64_t launches() { return launch_count; }
-
 void run(Index grid, Index block, size_t shared_bytes, const std::function<void()>& kernel) {
   const size_t count = size_t(block.x) * block.y * block.z;
   const size_t blocks = size_t(grid.x) * grid.y * grid.z;
   if (count == 0 || count > 1024 || blocks == 0 || grid.y > 65535 || grid.z > 65535)
     throw Error("a launch of blocks " + text(block) + " in a grid " + text(grid));
   if (count % 32) throw Error("a block of " + std::to_string(count) + " threads: not whole warps");
-  launch_count++;
   while (threads.size() < count) threads.push_back(std::make_unique<Thread>());
   warps.resize(count / 32);
   thread_count = int(count);

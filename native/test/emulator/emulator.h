@@ -32,9 +32,6 @@ void set_seed(uint64_t seed);
 // Throws Error. All threads of a block share `shared_bytes` of dynamic shared memory.
 void run(Index grid, Index block, size_t shared_bytes, const std::function<void()>& kernel);
 
-// Kernels run since the program started.
-int64_t launches();
-
 // ---- Called by the thread that runs -------------------------------------------------------------
 
 // Where the thread is; copied to threadIdx and its like before a thread goes on.

@@ -21,10 +21,7 @@ inline half __float2half_rn(float x) { return {exl::float_to_half(x)}; }
 inline half __ushort_as_half(uint16_t bits) { return {bits}; }
 inline uint16_t __half_as_ushort(half h) { return h.bits; }
 
-inline half2 __halves2half2(half a, half b) { return {a, b}; }
 inline half2 __half2half2(half a) { return {a, a}; }
-inline half __low2half(half2 a) { return a.x; }
-inline half __high2half(half2 a) { return a.y; }
 inline float __low2float(half2 a) { return __half2float(a.x); }
 inline float __high2float(half2 a) { return __half2float(a.y); }
 inline half2 __floats2half2_rn(float a, float b) {

@@ -43,13 +43,8 @@ struct alignas(8) float2 {
 struct alignas(16) float4 {
   float x, y, z, w;
 };
-struct alignas(8) int2 {
-  int32_t x, y;
-};
 
-inline uint2 make_uint2(uint32_t x, uint32_t y) { return {x, y}; }
 inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w) { return {x, y, z, w}; }
-inline float2 make_float2(float x, float y) { return {x, y}; }
 
 using std::max;
 using std::min;
@@ -79,15 +74,6 @@ inline void __syncwarp(uint32_t mask = 0xffffffffu,
 }
 
 template <typename T>
-T __shfl_sync(uint32_t mask, T value, int lane, int width = 32,
-              emulator::Place place = emulator::Place::current()) {
-  check_full_mask(mask, place);
-  const int first = emulator::lane() / width * width;
-  return emulator::rendezvous(&value, sizeof value, place)
-      .template from<T>(first + (lane & (width - 1)));
-}
-
-template <typename T>
 T __shfl_xor_sync(uint32_t mask, T value, int flip,
                   emulator::Place place = emulator::Place::current()) {
   check_full_mask(mask, place);
@@ -104,10 +90,7 @@ inline uint32_t __ballot_sync(uint32_t mask, bool holds,
   return bits;
 }
 
-inline int __popc(uint32_t x) { return __builtin_popcount(x); }
-inline int __clz(int x) { return x ? __builtin_clz(unsigned(x)) : 32; }
 inline uint32_t __float_as_uint(float x) { return __builtin_bit_cast(uint32_t, x); }
-inline float __uint_as_float(uint32_t x) { return __builtin_bit_cast(float, x); }
 
 // One thread runs at a time.
 template <typename T>
