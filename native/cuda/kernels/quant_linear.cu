@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "cuda/kernels/linear_launch.cuh"
+#include "cuda/kernels/permute_columns.cuh"
+
+namespace exl::cuda {
+
+std::string quant_linear_refuses(const QuantLinearParams& p) {
+  if (p.weight.in > 65536) return std::to_string(p.weight.in) + " inputs, more than 65536";
+  if (p.weight.zeros && p.weight.max_bits != 4)
+    return "zero points with codes of " + std::to_string(p.weight.max_bits) + " bits, not 4";
+  return linear_rows_refuse(p.weight.in, p.weight.out, p.rows);
+}
+
+int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
+  if (!p.weight.permutation || p.rows.rows <= kFewRows) return 0;
+  return p.rows.rows * p.weight.in * int64_t(sizeof(half));
+}
+
+namespace {
+
+template <bool kZeros>
+void start(Stream stream, const QuantLinearParams& p) {
+  LinearCall<QuantStrips<kZeros>> call{{p.weight}, p.weight.permutation, p.rows, 0};
+  if (p.rows.rows <= kFewRows) return run_few(stream, call);
+  if (p.weight.permutation) {
+    const dim3 grid(unsigned(p.rows.rows), unsigned(ceil_div(p.weight.in, 256 * 8)));
+    launch(permute_columns_kernel, grid, 256, 0, stream,
+           {p.rows.x, p.weight.permutation, p.permuted, p.rows.rows, p.weight.in});
+    call.rows.x = p.permuted;
+  }
+  run_many(stream, call);
+}
+
+}  // namespace
+
+void quant_linear(Stream stream, const QuantLinearParams& p) {
+  if (p.rows.rows == 0) return;
+  p.weight.zeros ? start<true>(stream, p) : start<false>(stream, p);
+}
+
+}  // namespace exl::cuda

@@ -1,0 +1,14 @@
+// Twin of native/cuda/launch.cuh: the kernel has run when this returns.
+#pragma once
+
+#include <cuda_runtime.h>
+
+namespace exl::cuda {
+
+template <typename Params>
+void launch(void (*kernel)(Params), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t,
+            Params params) {
+  emulator::run(grid, block, shared_bytes, [kernel, &params] { kernel(params); });
+}
+
+}  // namespace exl::cuda

@@ -1,0 +1,323 @@
+#include <algorithm>
+#include <numeric>
+
+#include "cuda/kernels/kernels.h"
+#include "cuda/quant_layout.h"
+#include "quant/decode.h"
+#include "test/emulator/test.h"
+
+namespace exl::test {
+
+namespace {
+
+template <typename T>
+ByteSource bytes_of(std::vector<T> data) {
+  const auto owner = std::make_shared<std::vector<T>>(std::move(data));
+  ByteSource source;
+  source.length = owner->size() * sizeof(T);
+  source.memory = {owner, reinterpret_cast<const std::byte*>(owner->data())};
+  return source;
+}
+
+// A matrix as it would be on disk, and as native/quant decodes it: [in, out], rows as stored.
+struct Matrix {
+  QuantSource source;
+  std::vector<double> decoded;
+
+  double at(int64_t k, int64_t n) const { return decoded[size_t(k * source.out + n)]; }
+};
+
+void decode(Matrix& m) {
+  const auto ledger = std::make_shared<Ledger>();
+  const Allocator allocate{ledger, "test"};
+  m.source.validate();
+  const GroupScales scales = decode_scales(m.source, allocate, Kind::Weights, "test");
+  const auto places = code_places(m.source);
+  const BufferPtr words = m.source.words.to_buffer(allocate, Kind::Staging, 4, "words");
+  std::vector<uint8_t> codes(size_t(m.source.out));
+  int64_t k = 0;
+  for (size_t g = 0; g < m.source.groups.size(); g++)
+    for (int64_t row = 0; row < m.source.groups[g].rows; row++, k++) {
+      decode_row(places[size_t(k)], words->as<uint32_t>(), m.source.out, m.source.out,
+                 codes.data());
+      for (size_t n = 0; n < codes.size(); n++) {
+        const size_t at = g * codes.size() + n;
+        m.decoded.push_back(double(dequantise(codes[n], scales.zero->as<uint8_t>()[at],
+                                              scales.scale->as<uint16_t>()[at])));
+      }
+    }
+}
+
+std::vector<int32_t> shuffled(Random& random, int64_t count) {
+  std::vector<int32_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  for (size_t i = order.size(); i > 1; i--)
+    std::swap(order[i - 1], order[size_t(random.below(int(i)))]);
+  return order;
+}
+
+Matrix exl2_matrix(const std::vector<QuantGroup>& groups, int out, bool permuted) {
+  Random random(21);
+  int64_t in = 0, qrows = 0;
+  for (const QuantGroup& group : groups) {
+    in += group.rows;
+    qrows += group.rows * group.bits / 32;
+  }
+  std::vector<uint16_t> largest(groups.size());
+  // As small as they are in models, where a 256th of them is subnormal.
+  for (uint16_t& m : largest) m = float_to_half(0.001f + 0.01f * float(random.below(100)) / 100);
+  Matrix m{.source = {.in = in,
+                      .out = out,
+                      .groups = groups,
+                      .permutation = permuted ? shuffled(random, in) : std::vector<int32_t>(),
+                      .stored_rows = {},
+                      .words = bytes_of(random.words(size_t(qrows * out))),
+                      .scales = Exl2Scales{bytes_of(random.words(groups.size() * size_t(out) / 8)),
+                                           largest}},
+           .decoded = {}};
+  decode(m);
+  return m;
+}
+
+Matrix gptq_matrix(int in, int group_rows, int out, Dtype dtype, bool act_order) {
+  Random random(22);
+  std::vector<QuantGroup> groups;
+  for (int row = 0; row < in; row += group_rows)
+    groups.push_back({4, std::min(group_rows, in - row)});
+  const size_t count = groups.size() * size_t(out);
+  std::vector<float> wide(count);
+  for (float& s : wide) s = 0.002f + 0.02f * float(random.below(1000)) / 1000;
+  std::vector<uint16_t> narrow(count);
+  for (size_t i = 0; i < count; i++)
+    narrow[i] =
+        dtype == Dtype::F16 ? float_to_half(wide[i]) : uint16_t(__float_as_uint(wide[i]) >> 16);
+  const std::vector<int32_t> order = act_order ? shuffled(random, in) : std::vector<int32_t>();
+  Matrix m{.source = {.in = in,
+                      .out = out,
+                      .groups = groups,
+                      .permutation = order,
+                      .stored_rows = order,
+                      .words = bytes_of(random.words(size_t(in / 8 * out))),
+                      .scales =
+                          GptqScales{dtype, dtype == Dtype::F32 ? bytes_of(wide) : bytes_of(narrow),
+                                     bytes_of(random.words(count / 8)), 1}},
+           .decoded = {}};
+  decode(m);
+  return m;
+}
+
+// The matrix in device memory, by way of the repacking kernels.
+struct Loaded {
+  explicit Loaded(const Matrix& m) {
+    const QuantSource& s = m.source;
+    std::vector<std::pair<int, int64_t>> groups;
+    for (const QuantGroup& group : s.groups) groups.push_back({group.bits, group.rows});
+    layout = cuda::plan_quant_layout(groups);
+    check(layout.objection.empty(), "there is a layout: " + layout.objection);
+    std::vector<int32_t> places;
+    for (const CodePlace& place : code_places(s))
+      places.push_back(int32_t(place.qrow * 32 + place.shift));
+    const size_t strips = size_t(s.out + 31) / 32, scale_count = strips * s.groups.size() * 32;
+    codes.assign(strips * size_t(layout.words_per_strip), 0xdeadbeef);
+    scales = unset_halves(scale_count);
+    zeros.assign(scale_count, 0xff);
+    for (const int32_t k : s.permutation) permutation.push_back(uint16_t(k));
+
+    cuda::repack_codes(nullptr, {reinterpret_cast<const uint32_t*>(s.words.memory.get()),
+                                 places.data(), layout.chunks.data(), codes.data(), int(s.in),
+                                 int(s.out), layout.words_per_strip});
+    const auto* gptq = std::get_if<GptqScales>(&s.scales);
+    cuda::RepackScalesParams p{
+        .to_scales = scales.data(), .groups = int(s.groups.size()), .out = int(s.out)};
+    if (gptq) {
+      p.scales = gptq->data.memory.get();
+      p.zero_codes = reinterpret_cast<const uint32_t*>(gptq->zeros.memory.get());
+      p.type = gptq->dtype == Dtype::F16    ? cuda::Type::F16
+               : gptq->dtype == Dtype::BF16 ? cuda::Type::BF16
+                                            : cuda::Type::F32;
+      p.zero_offset = gptq->zero_offset;
+      p.to_zeros = zeros.data();
+    } else {
+      const auto& exl2 = std::get<Exl2Scales>(s.scales);
+      p.scale_codes = reinterpret_cast<const uint32_t*>(exl2.codes.memory.get());
+      p.scale_max = exl2.max.data();
+    }
+    cuda::repack_scales(nullptr, p);
+    weight = {codes.data(),
+              scales.data(),
+              gptq ? zeros.data() : nullptr,
+              layout.chunks.data(),
+              permutation.empty() ? nullptr : permutation.data(),
+              int(s.in),
+              int(s.out),
+              int(s.groups.size()),
+              layout.max_bits,
+              layout.words_per_strip};
+  }
+
+  cuda::QuantLayout layout;
+  std::vector<uint32_t> codes;
+  std::vector<half> scales;
+  std::vector<uint8_t> zeros;
+  std::vector<uint16_t> permutation;
+  cuda::QuantWeight weight;
+};
+
+using Run = std::function<void(const cuda::LinearRows&)>;
+
+// Runs the first `rows` rows of x, from `first` on.
+std::vector<half> rows_of(const Run& run, const std::vector<half>& x, int in, int out, int first,
+                          int rows) {
+  auto y = unset_halves(size_t(rows) * size_t(out));
+  run({.x = x.data() + int64_t(first) * in, .y = y.data(), .rows = rows});
+  return y;
+}
+
+// W is [in, out] in the order of x. Some numbers of rows in each regime, against the plain product
+// and against each other.
+void products(const Run& run, const std::vector<double>& w, int in, int out,
+              const std::vector<int>& counts, const std::string& what) {
+  Random random(23);
+  const int most = *std::max_element(counts.begin(), counts.end());
+  const auto x = random.halves(size_t(most) * size_t(in));
+  const auto bias = random.halves(size_t(out));
+  std::vector<double> expected(size_t(most) * size_t(out)), size(expected.size());
+  for (int r = 0; r < most; r++)
+    for (int k = 0; k < in; k++)
+      for (int n = 0; n < out; n++) {
+        const double product =
+            value(x[size_t(r * in + k)]) * w[size_t(k) * size_t(out) + size_t(n)];
+        expected[size_t(r * out + n)] += product;
+        size[size_t(r * out + n)] += std::abs(product);
+      }
+  // Products of halves are exact in fp32; a sum of `in` of them is not.
+  const auto bound = [&](size_t i) { return size[i] * in * kFloatUlp; };
+  std::vector<half> few, many;
+  for (const int rows : counts) {
+    const auto y = rows_of(run, x, in, out, 0, rows);
+    const std::string name = what + ", " + std::to_string(rows) + " rows";
+    const std::vector<double> part(expected.begin(), expected.begin() + std::ptrdiff_t(y.size()));
+    compare(
+        y, part, [&](size_t i) { return bound(i) + std::abs(expected[i]) * kHalfUlp + kHalfTiny; },
+        name);
+    auto& before = rows <= cuda::kFewRows ? few : many;
+    const size_t shared = std::min(before.size(), y.size());
+    check(shared == 0 || std::memcmp(before.data(), y.data(), shared * sizeof(half)) == 0,
+          name + ", the same bits as fewer");
+    if (y.size() > before.size()) before = y;
+  }
+  const auto last = rows_of(run, x, in, out, most - 1, 1), first = rows_of(run, x, in, out, 0, 1);
+  check(same_bits(first, {few.begin(), few.begin() + out}), what + ", the first row alone");
+  if (most <= cuda::kFewRows)
+    check(same_bits(last, {few.end() - out, few.end()}), what + ", the last row alone");
+
+  // Floats, with everything that can be added.
+  const int rows = std::min(most, 3);
+  auto wide = random.floats(size_t(rows * out));
+  for (size_t i = 0; i < wide.size(); i++) {
+    expected[i] += value(bias[i % size_t(out)]) + double(wide[i]);
+    size[i] += std::abs(value(bias[i % size_t(out)])) + std::abs(double(wide[i]));
+  }
+  run({.x = x.data(),
+       .bias = bias.data(),
+       .add = wide.data(),
+       .y = wide.data(),
+       .rows = rows,
+       .type = cuda::Type::F32});
+  expected.resize(wide.size());
+  compare(
+      wide, expected, [&](size_t i) { return bound(i) + 2 * size[i] * kFloatUlp; },
+      what + ", floats and sums");
+}
+
+void quant_case(const Matrix& m, const std::vector<int>& counts, const std::string& what) {
+  const Loaded loaded(m);
+  const int in = int(m.source.in), out = int(m.source.out);
+  const Run run = [&](const cuda::LinearRows& rows) {
+    cuda::QuantLinearParams p{loaded.weight, rows};
+    check(cuda::quant_linear_refuses(p).empty(), what + " is not refused");
+    auto permuted = unset_halves(size_t(cuda::quant_linear_scratch_bytes(p)) / sizeof(half));
+    p.permuted = permuted.data();
+    cuda::quant_linear(nullptr, p);
+  };
+  std::vector<double> w(m.decoded.size());
+  for (int64_t k = 0; k < in; k++) {
+    const int64_t row = m.source.permutation.empty() ? k : m.source.permutation[size_t(k)];
+    for (int64_t n = 0; n < out; n++) w[size_t(row * out + n)] = m.at(k, n);
+  }
+  products(run, w, in, out, counts, what);
+
+  // A row that is one at one place picks a row of weights, exactly.
+  const int rows = std::min(in, 64);
+  for (const int step : {rows, 16}) {
+    std::vector<half> x(size_t(rows) * size_t(in), __float2half_rn(0)), y;
+    std::vector<double> expected;
+    for (int r = 0; r < rows; r++) {
+      const int k = r * (in / rows);
+      x[size_t(r * in + k)] = __float2half_rn(1);
+      for (int n = 0; n < out; n++) expected.push_back(w[size_t(k * out + n)]);
+    }
+    for (int first = 0; first < rows; first += step) {
+      const auto part = rows_of(run, x, in, out, first, std::min(step, rows - first));
+      y.insert(y.end(), part.begin(), part.end());
+    }
+    compare(y, expected, [](size_t) { return 0.0; }, what + ", its weights");
+  }
+}
+
+void half_case(int in, int out, const std::vector<int>& counts) {
+  Random random(24);
+  const auto weight = random.halves(size_t(in) * size_t(out), 0.1f);
+  const std::string what = "half_linear " + std::to_string(in) + " x " + std::to_string(out);
+  std::vector<double> w(weight.size());
+  for (int k = 0; k < in; k++)
+    for (int n = 0; n < out; n++) w[size_t(k * out + n)] = value(weight[size_t(n * in + k)]);
+  products(
+      [&](const cuda::LinearRows& rows) {
+        const cuda::HalfLinearParams p{weight.data(), in, out, rows};
+        check(cuda::half_linear_refuses(p).empty(), what + " is not refused");
+        cuda::half_linear(nullptr, p);
+      },
+      w, in, out, counts, what);
+}
+
+void refusals() {
+  using Groups = std::vector<std::pair<int, int64_t>>;
+  check(!cuda::plan_quant_layout(Groups{{4, 16}, {4, 16}}).objection.empty(),
+        "groups of 16 are refused");
+  check(!cuda::plan_quant_layout(Groups{{7, 32}}).objection.empty(), "7 bits are refused");
+  check(!cuda::plan_quant_layout(Groups{{4, 65568}}).objection.empty(),
+        "too many inputs are refused");
+  check(!cuda::half_linear_refuses({nullptr, 12, 5, {}}).empty(), "12 inputs are refused");
+}
+
+}  // namespace
+
+void half_linear_test() {
+  half_case(8, 1, {1, 3, 20});
+  half_case(64, 40, {1, 2, 8, 9, 16, 17, 70});
+  half_case(200, 97, {1, 5, 33});
+  half_case(1056, 32, {1, 16, 17});
+  if (!full) return;
+  half_case(256, 160, {1, 16, 17, 65, 129, 200});
+  half_case(4096, 32, {1, 16});
+}
+
+void quant_linear_test() {
+  refusals();
+  for (const int bits : {2, 3, 4, 5, 6, 8})
+    quant_case(exl2_matrix({{bits, 32}, {bits, 64}}, 64, false), {1, 3, 20},
+               "EXL2 of " + std::to_string(bits) + " bits");
+  const std::vector<QuantGroup> mixed = {{8, 32}, {6, 64}, {5, 32}, {4, 128}, {3, 32}, {2, 64}};
+  quant_case(exl2_matrix(mixed, 104, true), {1, 2, 8, 9, 16, 17, 70}, "EXL2 of every width");
+  quant_case(gptq_matrix(128, 32, 40, Dtype::F16, false), {1, 8, 17}, "GPTQ");
+  quant_case(gptq_matrix(128, 64, 72, Dtype::BF16, true), {1, 9, 33}, "GPTQ by activation order");
+  quant_case(gptq_matrix(72, 32, 64, Dtype::F32, true), {2, 18}, "GPTQ of ragged groups");
+  if (!full) return;
+  quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true), {1, 7, 16, 17, 129},
+             "EXL2 5, 4 and 3");
+  quant_case(exl2_matrix({{4, 4096}}, 32, true), {1, 16}, "EXL2 with inputs in slices");
+  quant_case(gptq_matrix(512, 128, 136, Dtype::F16, true), {1, 16, 17, 130}, "GPTQ g128");
+}
+
+}  // namespace exl::test
