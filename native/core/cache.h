@@ -33,8 +33,9 @@ struct Cache {
   std::vector<LayerCache> layers;
 };
 
-// Copies keys and values of whole pages, in every layer. Throws InvalidArgument.
-void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
+// Copies keys and values of whole pages, in every layer; `memory` is null on the host. Throws
+// InvalidArgument.
+void copy_pages(DeviceMemory* memory, const Cache& cache, const std::vector<int32_t>& from,
                 const std::vector<int32_t>& to);
 
 std::shared_ptr<Cache> make_cache(const Allocator& allocate, Dtype dtype, int64_t layers,

@@ -95,22 +95,10 @@ SlotValues slot_values(const Environment& environment, const Napi::Object& from)
   return slots;
 }
 
-// A host copy, as the typed array of its type.
-Environment::Reply reply_with(const std::vector<Tensor>& tensors) {
-  struct Copy {
-    Dtype dtype;
-    std::vector<std::byte> bytes;
-  };
-  std::vector<Copy> copies;
-  for (const Tensor& tensor : tensors) {
-    const auto* from = static_cast<const std::byte*>(tensor.data);
-    const size_t bytes = size_t(element_count(tensor.shape)) * dtype_size(tensor.dtype);
-    copies.push_back({tensor.dtype, {from, from + bytes}});
-  }
-  return [copies = std::move(copies)](Napi::Env env) -> Napi::Value {
-    Napi::Array results = Napi::Array::New(env, copies.size());
-    for (uint32_t i = 0; i < copies.size(); i++)
-      results.Set(i, typed_array(env, copies[i].dtype, copies[i].bytes));
+Environment::Reply reply_with(std::vector<HostValue> values) {
+  return [values = std::move(values)](Napi::Env env) -> Napi::Value {
+    Napi::Array results = Napi::Array::New(env, values.size());
+    for (uint32_t i = 0; i < values.size(); i++) results.Set(i, typed_array(env, values[i]));
     return results;
   };
 }
@@ -132,7 +120,8 @@ Environment::Reply nothing() {
 
 }  // namespace
 
-Napi::Value typed_array(Napi::Env env, Dtype dtype, const std::vector<std::byte>& bytes) {
+Napi::Value typed_array(Napi::Env env, const HostValue& value) {
+  const auto& [dtype, bytes] = value;
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size());
   if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
   const size_t count = bytes.size() / dtype_size(dtype);
@@ -170,7 +159,7 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
   auto recorded = std::make_shared<Recording>(recording(environment, object(info[1], "recording")));
-  const Allocator allocate{device->ledger, text(info[2], "owner")};
+  const Allocator allocate = device->allocator(text(info[2], "owner"));
   return environment.run(*device, [=, &environment, backend = device->backend] {
     const auto program = std::make_shared<Program>(backend, std::move(*recorded), allocate);
     return Environment::Reply([program, &environment](Napi::Env env) -> Napi::Value {
@@ -187,9 +176,9 @@ Napi::Value step(const Napi::CallbackInfo& info) {
   return on.environment->run(*on.device, [program = on.program, slots, device = on.device] {
     program->set_slots(*slots);
     program->run(device->engine.stopping());
-    std::vector<Tensor> results;
-    for (const int value : program->results()) results.push_back(program->value(size_t(value)));
-    return reply_with(results);
+    std::vector<HostValue> results;
+    for (const int value : program->results()) results.push_back(program->read(size_t(value)));
+    return reply_with(std::move(results));
   });
 }
 
@@ -220,7 +209,7 @@ Napi::Value read_value(const Napi::CallbackInfo& info) {
   const OnProgram on(info);
   const int64_t value = integer(info[2], "value");
   return on.environment->run(*on.device, [program = on.program, value] {
-    return reply_with({program->value(size_t(value))});
+    return reply_with({program->read(size_t(value))});
   });
 }
 
@@ -232,16 +221,7 @@ Napi::Value write_value(const Napi::CallbackInfo& info) {
   holder.Set("values", info[3]);
   const auto values = std::make_shared<std::vector<double>>(numbers<double>(holder, "values"));
   return on.environment->run(*on.device, [program = on.program, value, values] {
-    const Tensor tensor = program->value(size_t(value));
-    if (int64_t(values->size()) != element_count(tensor.shape))
-      throw Error(Code::ShapeMismatch, "a value " + shape_text(tensor.shape) + " was given " +
-                                           std::to_string(values->size()) + " elements");
-    for (size_t i = 0; i < values->size(); i++) {
-      const double x = (*values)[i];
-      if (tensor.dtype == Dtype::F64) tensor.as<double>()[i] = x;
-      if (tensor.dtype == Dtype::F32) tensor.as<float>()[i] = float(x);
-      if (tensor.dtype == Dtype::I32) tensor.as<int32_t>()[i] = int32_t(x);
-    }
+    program->write(size_t(value), *values);
     return nothing();
   });
 }
