@@ -1,0 +1,27 @@
+// From calls to the parameters of launchers, a file per family of kernels.
+#pragma once
+
+#include "cuda/call.h"
+
+namespace exl::cuda {
+
+std::string simple_embed_refuses(const ExlCall&);
+void simple_embed(Stream, const ExlCall&);
+void simple_gather_rows(Stream, const ExlCall&);
+void simple_add(Stream, const ExlCall&);
+void simple_silu_mul(Stream, const ExlCall&);
+std::string simple_rms_norm_refuses(const ExlCall&);
+void simple_rms_norm(Stream, const ExlCall&);
+std::string simple_rope_angles_refuses(const ExlCall&);
+void simple_rope_angles(Stream, const ExlCall&);
+void simple_rope(Stream, const ExlCall&);
+std::string simple_float_linear_refuses(const ExlCall&);
+void simple_float_linear(Stream, const ExlCall&);
+std::string simple_quant_linear_refuses(const ExlCall&);
+void simple_quant_linear(Stream, const ExlCall&);
+std::string simple_cache_write_refuses(const ExlCall&);
+void simple_cache_write(Stream, const ExlCall&);
+std::string simple_attention_refuses(const ExlCall&);
+void simple_attention(Stream, const ExlCall&);
+
+}  // namespace exl::cuda

@@ -1,0 +1,93 @@
+// Weights on their way to the device. What is asked of the host comes back as a code: on a failure
+// it knows more than this side.
+#include <memory>
+
+#include "cuda/call.h"
+#include "cuda/simple/simple.h"
+
+namespace exl::cuda {
+
+namespace {
+
+// A callback of the host failed, and the host knows why.
+struct HostFailed : Error {
+  HostFailed() : Error(Code::Internal, "the host could not load a weight") {}
+};
+
+class Source {
+ public:
+  explicit Source(const ExlWeightSource& source) : source_(source) {}
+
+  bool has(int piece) const { return source_.piece_bytes[piece] != 0; }
+
+  void* allocate(bool staging, uint64_t bytes, const char* suffix) const {
+    void* address = nullptr;
+    if (source_.allocate(source_.context, staging, bytes, suffix, &address) != EXL_OK)
+      throw HostFailed();
+    return address;
+  }
+
+  // A piece as it is, on the device.
+  void* keep(int piece, const char* suffix) const {
+    const uint64_t bytes = source_.piece_bytes[piece];
+    void* address = allocate(false, bytes, suffix);
+    if (bytes && source_.copy(source_.context, piece, 0, bytes, address) != EXL_OK)
+      throw HostFailed();
+    return address;
+  }
+
+  // A piece in host memory, of those that are small.
+  std::vector<int32_t> fetch(int piece) const {
+    std::vector<int32_t> values(source_.piece_bytes[piece] / sizeof(int32_t));
+    if (!values.empty() && source_.fetch(source_.context, piece, values.data()) != EXL_OK)
+      throw HostFailed();
+    return values;
+  }
+
+  const ExlWeightSource* operator->() const { return &source_; }
+
+ private:
+  const ExlWeightSource& source_;
+};
+
+// Where the code of each packed row is.
+std::vector<simple::PackedRow> packed_rows(const Source& source) {
+  const std::vector<int32_t> features = source.fetch(EXL_PIECE_FEATURES);
+  const std::vector<int32_t> stored = source.fetch(EXL_PIECE_STORED_ROWS);
+  std::vector<simple::PackedRow> rows;
+  int64_t bit = 0;
+  for (int32_t g = 0; g < source->group_count; g++)
+    for (int32_t i = 0, bits = source->groups[g].bits; i < source->groups[g].rows; i++) {
+      const size_t p = rows.size();
+      const int64_t at = stored.empty() ? bit : int64_t(stored[p]) * 4;
+      rows.push_back({int32_t(at / 32), int32_t(at % 32), bits, g,
+                      features.empty() ? int32_t(p) : features[p]});
+      bit += bits;
+    }
+  return rows;
+}
+
+}  // namespace
+
+ExlWeight* load_weight(Device& device, const ExlWeightSource& from) {
+  const Source source(from);
+  auto weight = std::make_unique<ExlWeight>();
+  weight->quantised = from.quantised != 0;
+  weight->dtype = from.dtype;
+  weight->rank = from.rank;
+  weight->dims[0] = from.dims[0], weight->dims[1] = from.dims[1];
+  if (!weight->quantised) {
+    weight->data = source.keep(EXL_PIECE_DATA, "");
+    return weight.release();
+  }
+  weight->groups.assign(from.groups, from.groups + from.group_count);
+  weight->codes = source.keep(EXL_PIECE_CODES, "");
+  weight->scales = source.keep(EXL_PIECE_SCALES, ".scales");
+  weight->zeros = source.keep(EXL_PIECE_ZEROS, ".zeros");
+  const std::vector<simple::PackedRow> rows = packed_rows(source);
+  weight->packed = source.allocate(false, rows.size() * sizeof rows[0], ".rows");
+  device.write(weight->packed, rows.data(), rows.size() * sizeof rows[0]);
+  return weight.release();
+}
+
+}  // namespace exl::cuda
