@@ -1,4 +1,4 @@
-export {type DeviceInfo, listDevices} from './devices.js';
+export {type BackendCandidate, type DeviceInfo, listBackends, listDevices} from './devices.js';
 export {type CacheSize, inspectModel, type ModelInfo} from './inspect.js';
 export type {WeightKindInfo} from './inspect-weights.js';
 export {loadModel, resolveLoadOptions} from './load.js';

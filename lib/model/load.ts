@@ -1,13 +1,12 @@
 import {ContiguousPages} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
-import {Device, Handle} from '../memory/index.js';
+import {Device, Handle, resolveDevice} from '../memory/index.js';
 import {findArchitecture, WeightScope} from '../models/index.js';
 import {addon} from '../native/index.js';
 import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
 import {WeightStore, weightsOf} from '../program/index.js';
 import {Tokenizer} from '../tokenizer/index.js';
 import {locateModel, openWeights, readModelConfig} from '../weights/index.js';
-import {resolveDevice} from './devices.js';
 import {Model} from './model.js';
 import {compileModel, recordModel} from './programs.js';
 import {physicalCores} from './threads.js';

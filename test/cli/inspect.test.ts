@@ -50,7 +50,7 @@ test.each([
 test('doctor', async () => {
 	const report = await runJson(['doctor']);
 	expect(Object.keys(report)).toEqual([
-		...['version', 'node', 'platform', 'libc', 'cpuTarget', 'devices', 'lookedFor', 'environment'],
+		...['version', 'node', 'platform', 'libc', 'cpuTarget', 'devices', 'backends', 'lookedFor', 'environment'],
 	]);
 	expect(report).toMatchObject({node: process.version, platform: `${process.platform}-${process.arch}`});
 	expect(report.devices.map((device: {id: string}) => device.id)).toEqual(listDevices().map(({id}) => id));
