@@ -117,7 +117,12 @@ function checkNative(file) {
 			checkArrow(file, text, match.index, nativeArrows, first);
 		if (/^(?:napi|node_api|js_native_api)[\w-]*\.h$/.test(header) && room !== 'napi')
 			offend(file, text, match.index, 'only native/napi may include Node-API headers');
-		if (/^(?:cuda|cublas|curand|cooperative_groups|mma\.h|nvrtc)/.test(header) && first !== 'cuda' && room !== 'cuda' && room !== 'test')
+		if (
+			/^(?:cuda|cublas|curand|cooperative_groups|mma\.h|nvrtc)/.test(header) &&
+			first !== 'cuda' &&
+			room !== 'cuda' &&
+			room !== 'test'
+		)
 			offend(file, text, match.index, 'only native/cuda may include CUDA headers');
 	}
 	if (room !== 'napi' && room !== 'test' && !(file in mayCatch))

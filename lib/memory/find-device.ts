@@ -11,6 +11,8 @@ The device that stands behind a name.
 */
 export function resolveDevice(name: DeviceName): DeviceKind {
 	if (name === 'cpu' || name === 'reference') return name;
+	const open = Device.all().find(({kind}) => kind === name);
+	if (open) return open.kind;
 	const [kind, number] = (name === 'auto' ? 'cuda' : name).split(':') as ['cuda' | 'emulator', string?];
 	const {devices, reason} = acceleratorsOf(kind);
 	const index = number === undefined ? devices.findIndex(({usable}) => usable) : Number(number);

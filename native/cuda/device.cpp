@@ -100,9 +100,7 @@ void Device::close() {
   context_ = nullptr;
 }
 
-std::string Device::name() const {
-  return std::string(driver_.kind) + ":" + std::to_string(index_);
-}
+std::string Device::name() const { return std::string(kKind) + ":" + std::to_string(index_); }
 
 void Device::check(Result result, const char* call) {
   if (result == kSuccess) return;

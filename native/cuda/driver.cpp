@@ -59,12 +59,13 @@ struct Found {
     driver.free_bytes = nvml_free_bytes;
     // Any driver of the same major version runs what a toolkit built; the oldest supported is 12.4.
     driver.required_version = CUDART_VERSION >= 13000 ? CUDART_VERSION / 1000 * 1000 : 12040;
-    driver.kind = "cuda";
-    driver.build = EXL_CUDA_BUILD;
   }
 };
 
 }  // namespace
+
+const char* const kKind = "cuda";
+const char* const kBuild = EXL_CUDA_BUILD;
 
 const Driver* find_driver(std::string& reason) {
   static const Found found;

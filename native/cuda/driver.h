@@ -73,9 +73,10 @@ struct Driver {
   bool (*free_bytes)(const char* bus_id, size_t* bytes);
   // The oldest driver that runs this build: 12040 is CUDA 12.4.
   int required_version;
-  const char* kind;   // of the devices: "cuda"
-  const char* build;  // "CUDA 13.0 for sm_80, sm_90"
 };
+
+extern const char* const kKind;   // of the devices: "cuda"
+extern const char* const kBuild;  // for a person: "CUDA 13.0 for sm_80"
 
 // Opened once and kept. Null if there is none; `reason` says why.
 const Driver* find_driver(std::string& reason);

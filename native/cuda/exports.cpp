@@ -166,31 +166,11 @@ void graph_free(ExlDevice* device, ExlGraph* graph) {
 }  // namespace
 
 const ExlBackendApi* api() {
-  static const ExlBackendApi table = [] {
-    std::string ignored;
-    const Driver* found = find_driver(ignored);
-    return ExlBackendApi{EXL_BACKEND_ABI,
-                         found ? found->kind : "cuda",
-                         found ? found->build : "CUDA",
-                         list,
-                         open,
-                         close,
-                         allocate,
-                         free,
-                         write,
-                         upload,
-                         download,
-                         copy,
-                         synchronize,
-                         weight_load,
-                         weight_free,
-                         select,
-                         run,
-                         capture_begin,
-                         capture_end,
-                         graph_launch,
-                         graph_free};
-  }();
+  static const ExlBackendApi table{
+      EXL_BACKEND_ABI, kKind,        kBuild,      list,   open,     close,
+      allocate,        free,         write,       upload, download, copy,
+      synchronize,     weight_load,  weight_free, select, run,      capture_begin,
+      capture_end,     graph_launch, graph_free};
   return &table;
 }
 

@@ -74,7 +74,7 @@ int list_devices(const Driver& driver, ExlDeviceInfo* infos, int capacity) {
 
 void require_usable(const Driver& driver, int index) {
   const int count = count_devices(driver);
-  const std::string name = std::string(driver.kind) + ":" + std::to_string(index);
+  const std::string name = std::string(kKind) + ":" + std::to_string(index);
   if (index < 0 || index >= count)
     unavailable("there is no " + name + ": this machine has " + std::to_string(count) +
                 (count == 1 ? " device" : " devices"));

@@ -4,6 +4,11 @@ import {type Once, runOnce} from '../../lib/eager/run.js';
 import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
 import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
+import {roundToHalf} from '../../lib/weights/half.js';
+import {emulatorLibrary} from '../support/emulator.js';
+
+const ulp16 = 2 ** -11;
+const smallestHalf = 2 ** -24;
 
 /** Values, row-major, with their shape. */
 export type Array64 = {readonly shape: readonly number[]; readonly values: Float64Array};
@@ -32,11 +37,39 @@ export type Operands = {
 	readonly cache: CacheLayer;
 };
 
+/** A backend, and the environment in which a device of it is opened. */
+type Backend = {
+	readonly name: string;
+	readonly device: DeviceKind;
+	readonly environment: Readonly<Record<string, string>>;
+	/** Whether every value is rounded to a half. */
+	readonly halves: boolean;
+};
+
 /** The targets of the CPU backend this processor runs. */
 export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avx512', 'avx512vnni', 'neon'].filter(runs);
 
+const backends: readonly Backend[] = [
+	...cpuTargets.map(target => ({
+		name: `cpu/${target}`,
+		device: 'cpu' as const,
+		environment: {EXL_CPU_TARGET: target},
+		halves: false,
+	})),
+	...(emulatorLibrary === undefined
+		? []
+		: [
+				{
+					name: 'emulator',
+					device: 'emulator:0' as const,
+					environment: {EXL_BACKEND_PATH: emulatorLibrary},
+					halves: true,
+				},
+			]),
+];
+
 function runs(target: string): boolean {
-	return withTarget(target, () => {
+	return withEnvironment({EXL_CPU_TARGET: target}, () => {
 		try {
 			return addon().cpuTarget() === target;
 		} catch {
@@ -45,14 +78,16 @@ function runs(target: string): boolean {
 	});
 }
 
-function withTarget<T>(target: string, run: () => T): T {
-	const before = process.env.EXL_CPU_TARGET;
-	process.env.EXL_CPU_TARGET = target;
+function withEnvironment<T>(variables: Readonly<Record<string, string>>, run: () => T): T {
+	const before = {...process.env};
+	Object.assign(process.env, variables);
 	try {
 		return run();
 	} finally {
-		if (before === undefined) delete process.env.EXL_CPU_TARGET;
-		else process.env.EXL_CPU_TARGET = before;
+		for (const name of Object.keys(variables)) {
+			if (before[name] === undefined) delete process.env[name];
+			else process.env[name] = before[name];
+		}
 	}
 }
 
@@ -63,10 +98,13 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 			test(name, async () => {
 				const built = make();
 				const expected = await compute(built, 'reference');
-				for (const target of cpuTargets) {
-					const device = withTarget(target, () => Device.acquire('cpu'));
+				const halves = backends.some(backend => backend.halves) ? inHalves(built) : built;
+				const expectedOfHalves = halves === built ? expected : await compute(halves, 'reference');
+				for (const backend of backends) {
+					const device = withEnvironment(backend.environment, () => Device.acquire(backend.device));
 					try {
-						compare(await compute(built, 'cpu'), expected, built.tolerance, `cpu/${target}`);
+						const [used, exact] = backend.halves ? [halves, expectedOfHalves] : [built, expected];
+						compare(await compute(used, backend.device), exact, used.tolerance, backend.name);
 					} finally {
 						await device.release();
 					}
@@ -74,6 +112,15 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 			});
 		}
 	});
+}
+
+/** The same case for a backend that rounds: of its inputs nothing is lost, of its results half a unit. */
+function inHalves(built: Case): Case {
+	const tensors = Object.entries(built.tensors ?? {}).map(([name, {shape, values}]) => {
+		return [name, {shape, values: values.map(roundToHalf)}] as const;
+	});
+	const tolerance: Case['tolerance'] = (i, y) => built.tolerance(i, y) + ulp16 * Math.abs(y) + smallestHalf / 2;
+	return {...built, tensors: Object.fromEntries(tensors), tolerance};
 }
 
 async function compute(

@@ -354,7 +354,7 @@ const cuda::Driver& driver() {
       EXL_DRIVER_FUNCTIONS(EXL_FIELD)
 #undef EXL_FIELD
           launch_error,
-      free_bytes, 12040, "emulator", "the CUDA kernels, emulated on the CPU"};
+      free_bytes, 12040};
   return table;
 }
 

@@ -20,7 +20,7 @@ struct Settings {
   size_t total_bytes = size_t(1) << 30;  // of each device
   int version = 13000;
   int major = 8, minor = 0;
-  std::string missing;  // why there is no driver at all
+  std::string missing = {};  // why there is no driver at all
 
   // The call that fails, counted from 1 by `calls()`; 0: none does. Calls that give something back
   // fail only of a lost device.

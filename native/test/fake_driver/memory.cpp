@@ -5,6 +5,13 @@
 
 #include "test/fake_driver/state.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#endif
+
 namespace exl::fake {
 
 namespace {
@@ -32,16 +39,21 @@ std::byte* map_block(CUctx_st* context, size_t bytes, bool pinned) {
       mmap(nullptr, mapped + page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
   auto* pages = static_cast<std::byte*>(memory);
-  std::memset(pages, 0xff, mapped);  // NaN of every type
   mprotect(pages + mapped, page(), PROT_NONE);
-  if (!pinned) mprotect(pages, mapped, PROT_NONE);
+  if (!pinned) {
+    std::memset(pages, 0xff, mapped);  // NaN of every type
+    mprotect(pages, mapped, PROT_NONE);
+  }
   std::byte* data = pages + mapped - aligned;
+  ASAN_POISON_MEMORY_REGION(pages, size_t(data - pages));
+  ASAN_POISON_MEMORY_REGION(data + bytes, aligned - bytes);
   state().blocks[data] = {context, pages, mapped, bytes, pinned};
   return data;
 }
 
 void unmap_block(std::byte* data) {
   const auto found = state().blocks.find(data);
+  ASAN_UNPOISON_MEMORY_REGION(found->second.pages, found->second.mapped);
   munmap(found->second.pages, found->second.mapped + page());
   state().blocks.erase(found);
 }

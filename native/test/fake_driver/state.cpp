@@ -116,6 +116,9 @@ cuda::Result drain_all(CUctx_st& context) {
 
 namespace exl::cuda {
 
+const char* const kKind = "emulator";
+const char* const kBuild = "the CUDA kernels, emulated on the CPU";
+
 // What native/cuda/driver.cpp does where there is a driver.
 const Driver* find_driver(std::string& reason) {
   fake::State& s = fake::state();
