@@ -3,11 +3,11 @@
 
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "core/backend_api.h"
 #include "core/error.h"
 #include "cuda/device.h"
+#include "cuda/simple/simple.h"
 
 // Device memory belongs to the host, which frees it with the weight.
 struct ExlWeight {
@@ -17,10 +17,7 @@ struct ExlWeight {
   int64_t dims[2] = {};  // [out, in], or [size]
   void* data = nullptr;  // of a plain weight
 
-  // Of a quantised one, as core/backend_api.h describes the pieces.
-  std::vector<ExlGroup> groups;
-  void *codes = nullptr, *scales = nullptr, *zeros = nullptr;
-  void* packed = nullptr;  // simple::PackedRow [in]
+  exl::cuda::simple::QuantMatrix matrix;  // of a quantised one
 };
 
 namespace exl::cuda {

@@ -1,6 +1,7 @@
 // Weights on their way to the device. What is asked of the host comes back as a code: on a failure
 // it knows more than this side.
 #include <memory>
+#include <vector>
 
 #include "cuda/call.h"
 #include "cuda/simple/simple.h"
@@ -18,8 +19,6 @@ class Source {
  public:
   explicit Source(const ExlWeightSource& source) : source_(source) {}
 
-  bool has(int piece) const { return source_.piece_bytes[piece] != 0; }
-
   void* allocate(bool staging, uint64_t bytes, const char* suffix) const {
     void* address = nullptr;
     if (source_.allocate(source_.context, staging, bytes, suffix, &address) != EXL_OK)
@@ -27,13 +26,14 @@ class Source {
     return address;
   }
 
-  // A piece as it is, on the device.
-  void* keep(int piece, const char* suffix) const {
+  // A piece as it is, on the device; null if it is absent.
+  template <typename T>
+  T* keep(int piece, const char* suffix) const {
     const uint64_t bytes = source_.piece_bytes[piece];
+    if (bytes == 0) return nullptr;
     void* address = allocate(false, bytes, suffix);
-    if (bytes && source_.copy(source_.context, piece, 0, bytes, address) != EXL_OK)
-      throw HostFailed();
-    return address;
+    if (source_.copy(source_.context, piece, 0, bytes, address) != EXL_OK) throw HostFailed();
+    return static_cast<T*>(address);
   }
 
   // A piece in host memory, of those that are small.
@@ -77,16 +77,20 @@ ExlWeight* load_weight(Device& device, const ExlWeightSource& from) {
   weight->rank = from.rank;
   weight->dims[0] = from.dims[0], weight->dims[1] = from.dims[1];
   if (!weight->quantised) {
-    weight->data = source.keep(EXL_PIECE_DATA, "");
+    weight->data = source.keep<void>(EXL_PIECE_DATA, "");
     return weight.release();
   }
-  weight->groups.assign(from.groups, from.groups + from.group_count);
-  weight->codes = source.keep(EXL_PIECE_CODES, "");
-  weight->scales = source.keep(EXL_PIECE_SCALES, ".scales");
-  weight->zeros = source.keep(EXL_PIECE_ZEROS, ".zeros");
+  simple::QuantMatrix& matrix = weight->matrix;
+  matrix.codes = source.keep<uint32_t>(EXL_PIECE_CODES, "");
+  matrix.scale_codes = source.keep<uint32_t>(EXL_PIECE_SCALE_CODES, ".scales");
+  matrix.scale_max = source.keep<uint16_t>(EXL_PIECE_SCALE_MAX, ".scale_max");
+  matrix.scales = {source.keep<void>(EXL_PIECE_SCALES, ".scales"), from.scale_type};
+  matrix.zero_codes = source.keep<uint32_t>(EXL_PIECE_ZERO_CODES, ".zeros");
+  matrix.zero_offset = from.zero_offset;
   const std::vector<simple::PackedRow> rows = packed_rows(source);
-  weight->packed = source.allocate(false, rows.size() * sizeof rows[0], ".rows");
-  device.write(weight->packed, rows.data(), rows.size() * sizeof rows[0]);
+  void* packed = source.allocate(false, rows.size() * sizeof rows[0], ".rows");
+  device.write(packed, rows.data(), rows.size() * sizeof rows[0]);
+  matrix.packed = static_cast<simple::PackedRow*>(packed);
   return weight.release();
 }
 

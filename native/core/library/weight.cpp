@@ -2,7 +2,6 @@
 #include <exception>
 
 #include "core/library/backend.h"
-#include "quant/decode.h"
 
 namespace exl {
 
@@ -43,9 +42,16 @@ class Load {
     source_.group_count = int32_t(groups_.size());
     source_.code_rows = from.qrows();
     add_piece(EXL_PIECE_CODES, from.words);
-    scales_ = decode_scales(from, allocate_, Kind::Staging, label_ + ".staging");
-    add_piece(EXL_PIECE_SCALES, in_memory(scales_.scale->data(), scales_.scale->size()));
-    add_piece(EXL_PIECE_ZEROS, in_memory(scales_.zero->data(), scales_.zero->size()));
+    if (const auto* exl2 = std::get_if<Exl2Scales>(&from.scales)) {
+      add_piece(EXL_PIECE_SCALE_CODES, exl2->codes);
+      add_piece(EXL_PIECE_SCALE_MAX, in_memory(exl2->max));
+    } else {
+      const auto& gptq = std::get<GptqScales>(from.scales);
+      source_.scale_type = int32_t(gptq.dtype);
+      source_.zero_offset = gptq.zero_offset;
+      add_piece(EXL_PIECE_SCALES, gptq.data);
+      add_piece(EXL_PIECE_ZERO_CODES, gptq.zeros);
+    }
     add_piece(EXL_PIECE_FEATURES, in_memory(from.permutation));
     add_piece(EXL_PIECE_STORED_ROWS, in_memory(from.stored_rows));
   }
@@ -60,15 +66,14 @@ class Load {
   }
 
  private:
-  static ByteSource in_memory(const void* data, size_t bytes) {
+  // The vector belongs to who called.
+  template <typename T>
+  static ByteSource in_memory(const std::vector<T>& values) {
     ByteSource source;
-    source.length = bytes;
-    // Owned by who called.
-    source.memory = {std::shared_ptr<void>(), static_cast<const std::byte*>(data)};
+    source.length = values.size() * sizeof(T);
+    const auto* data = reinterpret_cast<const std::byte*>(values.data());
+    source.memory = std::shared_ptr<const std::byte>(std::shared_ptr<void>(), data);
     return source;
-  }
-  static ByteSource in_memory(const std::vector<int32_t>& values) {
-    return in_memory(values.data(), values.size() * sizeof(int32_t));
   }
 
   void add_piece(int piece, ByteSource from) {
@@ -139,7 +144,6 @@ class Load {
   ExlWeightSource source_{};
   std::vector<ExlGroup> groups_;
   std::array<ByteSource, EXL_PIECES> pieces_;
-  GroupScales scales_;
   std::vector<BufferPtr> staging_;
   std::exception_ptr failure_;
 };

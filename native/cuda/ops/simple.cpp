@@ -96,11 +96,8 @@ std::string simple_quant_linear_refuses(const ExlCall& call) {
 }
 void simple_quant_linear(Stream stream, const ExlCall& call) {
   const ExlTensor &x = in(call, 0), &y = out(call);
-  const ExlWeight& w = *weight(call, 1);
-  simple::quant_linear(
-      stream, {array(x), array(weight(call, 2)), array(y), static_cast<const uint32_t*>(w.codes),
-               static_cast<const uint16_t*>(w.scales), static_cast<const uint8_t*>(w.zeros),
-               static_cast<const simple::PackedRow*>(w.packed), rows(x), columns(x), columns(y)});
+  simple::quant_linear(stream, {array(x), array(weight(call, 2)), array(y), weight(call, 1)->matrix,
+                                rows(x), columns(x), columns(y)});
 }
 
 std::string simple_cache_write_refuses(const ExlCall& call) {

@@ -5,7 +5,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
-#include "cuda/kernels/launch.cuh"
+#include "cuda/launch.cuh"
 #include "cuda/simple/simple.h"
 
 namespace exl::cuda::simple {

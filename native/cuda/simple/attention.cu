@@ -13,11 +13,8 @@ __device__ int64_t page_of(const Pages& cache, int64_t row, int64_t position, in
   return (page * cache.key_heads + head) * cache.dim * kPageTokens;
 }
 
-__device__ int64_t key_at(int64_t page, int64_t position, int64_t c) {
-  return page + c * kPageTokens + position % kPageTokens;
-}
-
-__device__ int64_t value_at(const Pages& cache, int64_t page, int64_t position, int64_t c) {
+// Of keys and values alike.
+__device__ int64_t place(const Pages& cache, int64_t page, int64_t position, int64_t c) {
   return page + position % kPageTokens * cache.dim + c;
 }
 
@@ -29,8 +26,8 @@ __global__ void cache_write_kernel(const CacheWrite a) {
   const int64_t head = i / cache.dim % cache.key_heads, c = i % cache.dim;
   const int64_t position = cache.positions[row];
   const int64_t page = page_of(cache, row, position, head);
-  put(cache.keys, key_at(page, position, c), get(a.k, i));
-  put(cache.values, value_at(cache, page, position, c), get(a.v, i));
+  put(cache.keys, place(cache, page, position, c), get(a.k, i));
+  put(cache.values, place(cache, page, position, c), get(a.v, i));
 }
 
 __device__ float score(const Attention& a, int64_t query, int64_t row, int64_t head,
@@ -38,7 +35,7 @@ __device__ float score(const Attention& a, int64_t query, int64_t row, int64_t h
   const int64_t page = page_of(a.cache, row, position, head);
   float dot = 0;
   for (int64_t c = 0; c < a.cache.dim; c++)
-    dot += get(a.q, query + c) * get(a.cache.keys, key_at(page, position, c));
+    dot += get(a.q, query + c) * get(a.cache.keys, place(a.cache, page, position, c));
   dot *= a.scale;
   return a.softcap != 0 ? a.softcap * tanhf(dot / a.softcap) : dot;
 }
@@ -62,7 +59,7 @@ __global__ void attention_kernel(const Attention a) {
     const float weight = expf(score(a, i * cache.dim, row, head, t) - most);
     const int64_t page = page_of(cache, row, t, head);
     for (int64_t c = 0; c < cache.dim; c++)
-      mixed[c] += weight * get(cache.values, value_at(cache, page, t, c));
+      mixed[c] += weight * get(cache.values, place(cache, page, t, c));
     sum += weight;
   }
   for (int64_t c = 0; c < cache.dim; c++) put(a.y, i * cache.dim + c, mixed[c] / sum);

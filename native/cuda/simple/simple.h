@@ -15,8 +15,8 @@ using Stream = CUstream_st*;
 
 // Numbers in device memory; the type is looked at for each of them.
 struct Array {
-  void* data;
-  int32_t type;  // EXL_F32, EXL_F16, EXL_BF16
+  void* data = nullptr;
+  int32_t type = EXL_F32;  // EXL_F32, EXL_F16, EXL_BF16
 };
 
 struct Embed {
@@ -76,19 +76,27 @@ struct PackedRow {
   int32_t word, shift, bits, group, feature;
 };
 
+// As it is on disk; core/backend_api.h has the formulas.
+struct QuantMatrix {
+  const uint32_t* codes = nullptr;        // [code_rows, out]
+  const uint32_t* scale_codes = nullptr;  // EXL2: [groups, out / 8]
+  const uint16_t* scale_max = nullptr;    // EXL2: halves [groups]
+  Array scales = {};                      // GPTQ: [groups, out]
+  const uint32_t* zero_codes = nullptr;   // GPTQ: [groups, out / 8]
+  int32_t zero_offset = 0;
+  const PackedRow* packed = nullptr;  // [in]
+};
+
 struct QuantLinear {
   Array x, bias, y;
-  const uint32_t* codes;    // [code_rows, out]
-  const uint16_t* scales;   // halves [groups, out]
-  const uint8_t* zeros;     // [groups, out]
-  const PackedRow* packed;  // [in]
+  QuantMatrix matrix;
   int64_t rows, in, out;
 };
 void quant_linear(Stream, const QuantLinear&);
 
-// Of one layer, laid out as native/core/cache.h says.
+// Of one layer.
 struct Pages {
-  Array keys, values;
+  Array keys, values;  // [pages, key_heads, 256, dim]
   int64_t key_heads, dim;
   const int32_t *positions, *sequences;  // [rows]
   const int32_t* pages;                  // [sequences, per_sequence]

@@ -1,4 +1,4 @@
-// Twin of native/cuda/kernels/launch.cuh: the kernel runs in the emulator when its stream does.
+// Twin of native/cuda/launch.cuh: the kernel runs in the emulator when its stream does.
 #pragma once
 
 #include <cuda_runtime.h>
