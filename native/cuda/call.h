@@ -9,6 +9,10 @@
 #include "cuda/device.h"
 #include "cuda/simple/simple.h"
 
+#if __has_include("cuda/quant_weight.h")
+#include "cuda/quant_weight.h"
+#endif
+
 // Device memory belongs to the host, which frees it with the weight.
 struct ExlWeight {
   bool quantised = false;
@@ -17,7 +21,13 @@ struct ExlWeight {
   int64_t dims[2] = {};  // [out, in], or [size]
   void* data = nullptr;  // of a plain weight
 
-  exl::cuda::simple::QuantMatrix matrix;  // of a quantised one
+  const float* floats = nullptr;  // of a vector that came as fp32: what it was
+
+  // Of a quantised one: one of them.
+  exl::cuda::simple::QuantMatrix matrix;
+#if __has_include("cuda/quant_weight.h")
+  exl::cuda::QuantWeight repacked{};
+#endif
 };
 
 namespace exl::cuda {

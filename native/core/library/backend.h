@@ -30,6 +30,8 @@ class LibraryDevice : public DeviceMemory {
     check_code(function(&message), message, where);
   }
 
+  void started() { under_way_ = true; }
+
   const ExlBackendApi& api() const { return *library_->api; }
   ExlDevice* device() const { return device_; }
   const ExlTraits& traits() const { return traits_; }

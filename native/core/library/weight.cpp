@@ -58,6 +58,7 @@ class Load {
 
   void run() {
     ExlMessage message{};
+    device_.started();
     const ExlCode code =
         device_.api().weight_load(device_.device(), &source_, &weight_.handle, &message);
     if (failure_) std::rethrow_exception(failure_);

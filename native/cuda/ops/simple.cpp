@@ -12,6 +12,11 @@ simple::Array array(const ExlWeight* weight) {
   return weight ? simple::Array{weight->data, weight->dtype} : simple::Array{nullptr, EXL_F32};
 }
 
+simple::Array frequencies(const ExlWeight* weight) {
+  if (weight->floats) return {const_cast<float*>(weight->floats), EXL_F32};
+  return array(weight);
+}
+
 std::string plain_refuses(const ExlWeight* weight) {
   return weight && weight->quantised ? "the weight is quantised" : "";
 }
@@ -72,7 +77,7 @@ std::string simple_rope_angles_refuses(const ExlCall& call) {
 }
 void simple_rope_angles(Stream stream, const ExlCall& call) {
   const ExlTensor& y = out(call);
-  simple::rope_angles(stream, {as<int32_t>(in(call, 0)), array(weight(call, 1)), array(y),
+  simple::rope_angles(stream, {as<int32_t>(in(call, 0)), frequencies(weight(call, 1)), array(y),
                                y.dims[0], y.dims[1], attribute(call, "scale")});
 }
 
@@ -92,7 +97,7 @@ void simple_float_linear(Stream stream, const ExlCall& call) {
 }
 
 std::string simple_quant_linear_refuses(const ExlCall& call) {
-  return weight(call, 1)->quantised ? "" : "the weight is not quantised";
+  return weight(call, 1)->matrix.codes ? "" : "the weight is not as it was on disk";
 }
 void simple_quant_linear(Stream stream, const ExlCall& call) {
   const ExlTensor &x = in(call, 0), &y = out(call);
