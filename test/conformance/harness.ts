@@ -6,8 +6,8 @@ import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
 import {roundToHalf} from '../../lib/weights/half.js';
 import {emulatorLibrary} from '../support/emulator.js';
+import {ulp16} from './inputs.js';
 
-const ulp16 = 2 ** -11;
 const smallestHalf = 2 ** -24;
 
 /** Values, row-major, with their shape. */
@@ -28,6 +28,8 @@ export type Case = {
 	readonly record: (operands: Operands) => Value;
 	/** How far each element may be from the reference. */
 	readonly tolerance: (index: number, expected: number) => number;
+	/** What more it may be on a backend of halves, its result's own rounding left out. @default 0 */
+	readonly toleranceOfHalves?: number;
 };
 
 export type Operands = {
@@ -114,13 +116,23 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 	});
 }
 
-/** The same case for a backend that rounds: of its inputs nothing is lost, of its results half a unit. */
+/** The same case for a backend of halves: of its inputs nothing is lost, of its results half a unit. */
 function inHalves(built: Case): Case {
-	const tensors = Object.entries(built.tensors ?? {}).map(([name, {shape, values}]) => {
-		return [name, {shape, values: values.map(roundToHalf)}] as const;
-	});
-	const tolerance: Case['tolerance'] = (i, y) => built.tolerance(i, y) + ulp16 * Math.abs(y) + smallestHalf / 2;
-	return {...built, tensors: Object.fromEntries(tensors), tolerance};
+	const {tensors = {}, weights = {}, tolerance, toleranceOfHalves = 0} = built;
+	const each = <T>(record: Readonly<Record<string, T>>, round: (value: T) => T) =>
+		Object.fromEntries(Object.entries(record).map(([name, value]) => [name, round(value)]));
+	return {
+		...built,
+		tensors: each(tensors, ({shape, values}) => ({shape, values: values.map(roundToHalf)})),
+		weights: each(weights, weightInHalves),
+		tolerance: (i, y) => tolerance(i, y) + toleranceOfHalves + ulp16 * Math.abs(y) + smallestHalf / 2,
+	};
+}
+
+function weightInHalves(source: WeightSource): WeightSource {
+	if (source.format !== 'float' || source.dtype !== 'F32' || !(source.data instanceof Uint8Array)) return source;
+	const values = new Float32Array(Uint8Array.from(source.data).buffer).map(roundToHalf);
+	return {...source, data: new Uint8Array(values.buffer)};
 }
 
 async function compute(
