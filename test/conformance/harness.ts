@@ -6,6 +6,7 @@ import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
 import {roundToHalf} from '../../lib/weights/half.js';
 import {emulatorLibrary} from '../support/emulator.js';
+import {withEnvironment} from '../support/environment.js';
 import {ulp16} from './inputs.js';
 
 const smallestHalf = 2 ** -24;
@@ -78,19 +79,6 @@ function runs(target: string): boolean {
 			return false;
 		}
 	});
-}
-
-function withEnvironment<T>(variables: Readonly<Record<string, string>>, run: () => T): T {
-	const before = {...process.env};
-	Object.assign(process.env, variables);
-	try {
-		return run();
-	} finally {
-		for (const name of Object.keys(variables)) {
-			if (before[name] === undefined) delete process.env[name];
-			else process.env[name] = before[name];
-		}
-	}
 }
 
 /** Runs every case on every backend of this machine and compares each with `reference`. */

@@ -28,8 +28,8 @@ struct Settings {
   cuda::Result fail_with = 2;  // loses the device if it is such an error
 };
 
-// Takes effect at once, and starts counting from zero. Without it, EXL_FAKE_DRIVER is read when
-// the driver is first asked for: `devices=2,total=1048576,fail_at=17,fail_with=700`.
+// Takes effect at once, and starts counting from zero. Without it, EXL_FAKE_DRIVER is looked at
+// whenever devices are listed or opened: `devices=2,total=1048576,fail_at=17,fail_with=700`.
 void configure(const Settings& settings);
 
 int64_t calls();

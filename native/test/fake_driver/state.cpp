@@ -22,9 +22,9 @@ namespace {
 using Lock = std::lock_guard<std::recursive_mutex>;
 
 // `devices=2,total=1048576`
-Settings parse(const char* text) {
+Settings parse(const std::string& text) {
   Settings settings;
-  std::istringstream list(text ? text : "");
+  std::istringstream list(text);
   for (std::string item; std::getline(list, item, ',');) {
     const std::string name = item.substr(0, item.find('='));
     const std::string value = item.substr(item.find('=') + 1);
@@ -42,14 +42,22 @@ Settings parse(const char* text) {
 
 }  // namespace
 
-void configure(const Settings& settings) {
-  const Lock lock(state().mutex);
+namespace {
+
+void apply(const Settings& settings) {
   state().settings = settings;
-  state().configured = true;
   state().calls = state().graph_launches = 0;
   state().misuses.clear();
   state().failure.clear();
   state().launch_error = 0;
+}
+
+}  // namespace
+
+void configure(const Settings& settings) {
+  const Lock lock(state().mutex);
+  apply(settings);
+  state().configured = true;
 }
 
 int64_t calls() {
@@ -123,9 +131,11 @@ const char* const kBuild = "the CUDA kernels, emulated on the CPU";
 const Driver* find_driver(std::string& reason) {
   fake::State& s = fake::state();
   const fake::Lock lock(s.mutex);
-  if (!s.configured) {
-    const char* text = std::getenv("EXL_FAKE_DRIVER");
-    fake::configure(fake::parse(text));
+  const char* text = std::getenv("EXL_FAKE_DRIVER");
+  const std::string wanted = text ? text : "";
+  if (!s.configured && wanted != s.environment) {
+    s.environment = wanted;
+    fake::apply(fake::parse(wanted));
   }
   reason = s.settings.missing;
   return reason.empty() ? &fake::driver() : nullptr;

@@ -46,7 +46,8 @@ struct Block {
 struct State {
   std::recursive_mutex mutex;
   Settings settings;
-  bool configured = false;
+  bool configured = false;  // by a test that is linked with it; else by the environment
+  std::string environment;
   int64_t calls = 0;
   int64_t graph_launches = 0;
   std::vector<std::string> misuses;
