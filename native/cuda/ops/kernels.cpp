@@ -19,10 +19,6 @@ const Half* halves(const ExlWeight* weight) {
   return weight ? static_cast<const Half*>(weight->data) : nullptr;
 }
 
-std::string not_halves(const ExlTensor& tensor, const char* what) {
-  return tensor.dtype == EXL_F16 ? "" : std::string(what) + " are not halves";
-}
-
 std::string not_plain_halves(const ExlWeight* weight) {
   if (!weight) return {};
   if (weight->quantised) return "the weight is quantised";
