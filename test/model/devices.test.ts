@@ -1,4 +1,5 @@
 import {join} from 'node:path';
+import {Worker} from 'node:worker_threads';
 import {afterEach, describe, expect, it, vi} from 'vitest';
 import {resolveDevice, snapshot} from '../../lib/memory/index.js';
 import {listDevices, loadModel} from '../../lib/model/index.js';
@@ -81,6 +82,29 @@ describe.skipIf(emulatorLibrary === undefined)('over a fake driver', () => {
 			expect(used.totalBytes - used.freeBytes).toBeGreaterThanOrEqual(allocated - byKind.staging);
 			expect(used.totalBytes - used.freeBytes).toBeLessThan(allocated);
 		});
+	});
+
+	it.each(['tinystories-656k-exl2', 'tinystories-656k-gptq'])('draws what the CPU draws from %s', async name => {
+		const ids = async (device: 'cpu' | 'emulator') => {
+			await using model = await loadModel(join(modelsDirectory, name), {device, cache: {tokens: 256}});
+			const drawn: number[] = [];
+			const options = {maxTokens: 6, temperature: 0, repetitionPenalty: 1};
+			for await (const {tokenIds} of model.generate('Once upon a time', options)) drawn.push(...tokenIds);
+			return drawn;
+		};
+		await withEnvironment(over('devices=1'), async () => expect(await ids('emulator')).toEqual(await ids('cpu')));
+	});
+
+	it('goes with a thread that exits without disposing', async () => {
+		const code = `
+			const {loadModel} = require(${JSON.stringify(join(__dirname, '../../dist/index.js'))});
+			loadModel(${JSON.stringify(directory)}, {device: 'emulator', cache: {tokens: 256}}).then(async model => {
+				const running = model.complete('Once', {maxTokens: 200, temperature: 0});
+				setTimeout(() => process.exit(0), 50);
+				await running;
+			});`;
+		const worker = new Worker(code, {eval: true, env: {...process.env, ...over('devices=1')}});
+		expect(await new Promise(resolve => worker.on('exit', resolve))).toBe(0);
 	});
 
 	it('says what was asked for, what was free and what to change, and goes on', async () => {
