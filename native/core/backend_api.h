@@ -124,10 +124,13 @@ typedef struct ExlTensor {
   int64_t dims[4];
 } ExlTensor;
 
+/* How an element of a cache is stored; native/core/cache.h says what the codes mean. */
+enum { EXL_CACHE_PLAIN, EXL_CACHE_E5M2, EXL_CACHE_INT8, EXL_CACHE_INT4 };
+
 typedef struct ExlCacheSide {
   void* codes;
   void* scales;  /* null: there are none */
-  int32_t code;  /* how an element is stored; 0: as ExlTraits::cache_type */
+  int32_t code;  /* EXL_CACHE_PLAIN: as ExlTraits::cache_type */
   int32_t group; /* elements that share a scale */
 } ExlCacheSide;
 

@@ -3,6 +3,8 @@
 
 #include "cuda/kernels/kernels.h"
 
+#include <algorithm>
+
 #include "cuda/ops/ops.h"
 
 namespace exl::cuda {
@@ -106,11 +108,19 @@ RopeCacheWriteParams rope_params(const ExlCall& call) {
           .step = {}};
 }
 
+// In the order of the EXL_CACHE_ constants.
+constexpr CacheCode kCacheCodes[] = {CacheCode::F16, CacheCode::E5M2, CacheCode::Int8,
+                                     CacheCode::Int4};
+
 LayerPages layer_pages(const ExlLayerCache& cache) {
-  return {.keys = static_cast<Half*>(cache.keys.codes),
-          .values = static_cast<Half*>(cache.values.codes),
+  return {.keys = cache.keys.codes,
+          .values = cache.values.codes,
           .key_heads = int(cache.key_heads),
-          .dim = int(cache.dim)};
+          .dim = int(cache.dim),
+          .key_code = kCacheCodes[cache.keys.code],
+          .value_code = kCacheCodes[cache.values.code],
+          .key_scales = static_cast<Half*>(cache.keys.scales),
+          .value_scales = static_cast<Half*>(cache.values.scales)};
 }
 
 StepRows step_rows(const ExlCall& call, int positions) {
@@ -122,9 +132,11 @@ StepRows step_rows(const ExlCall& call, int positions) {
 }
 
 std::string cache_refuses(const ExlLayerCache& cache) {
-  const bool plain =
-      !cache.keys.scales && !cache.values.scales && !cache.keys.code && !cache.values.code;
-  return plain ? "" : "the cache is quantised";
+  for (const ExlCacheSide* side : {&cache.keys, &cache.values})
+    if (side->scales && side->group != kCacheGroup)
+      return "groups of " + std::to_string(side->group) + " elements that share a scale, not " +
+             std::to_string(kCacheGroup);
+  return {};
 }
 
 RopeCacheWriteParams cache_write_params(const ExlCall& call) {
