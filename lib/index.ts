@@ -6,10 +6,12 @@ export {loadModel, type Model} from './isolate/index.js';
 export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';
 export * as memory from './memory/public.js';
 export {
+	type BackendCandidate,
 	type CacheSize,
 	type CacheSizes,
 	type DeviceInfo,
 	inspectModel,
+	listBackends,
 	listDevices,
 	type ModelInfo,
 	type Prompt,

@@ -46,7 +46,11 @@ nativeArrows.napi = Object.keys(nativeArrows).filter(room => room !== 'cuda');
 nativeArrows.test = Object.keys(nativeArrows).filter(room => room !== 'napi');
 
 /** Files outside native/napi that may catch, each with its reason. @type {Record<string, string>} */
-const mayCatch = {};
+const mayCatch = {
+	'native/core/library/weight.cpp':
+		'callbacks of a library: an exception waits on our side until the library has returned',
+	'native/cuda/exports.cpp': 'the C functions of the library: an exception becomes a code and a message',
+};
 
 /** @typedef {{file: string, line: number, rule: string}} Offence */
 /** @type {Offence[]} */
@@ -114,7 +118,7 @@ function checkNative(file) {
 		if (/^(?:napi|node_api|js_native_api)[\w-]*\.h$/.test(header) && room !== 'napi')
 			offend(file, text, match.index, 'only native/napi may include Node-API headers');
 		const isCuda = /^(?:cuda|cublas|curand|cooperative_groups|mma\.h|nvrtc)/.test(header) && first !== 'cuda';
-		if (isCuda && room !== 'cuda' && !file.startsWith('native/test/emulator/'))
+		if (isCuda && room !== 'cuda' && room !== 'test')
 			offend(file, text, match.index, 'only native/cuda may include CUDA headers');
 	}
 	if (room !== 'napi' && room !== 'test' && !(file in mayCatch))

@@ -26,6 +26,8 @@ const args = [
 	'--config',
 	values.debug ? 'Debug' : 'Release',
 	`--CDNODE_EXECUTABLE=${process.execPath}`,
+	// What is packed has to run on every GPU that is supported.
+	'--CDEXL_CUDA_ARCHITECTURES=release',
 ];
 if (values.arch) args.push('--arch', String(values.arch));
 if (values.runtime) args.push('--runtime', String(values.runtime));

@@ -15,7 +15,7 @@ function library(name) {
 }
 
 main(() => {
-	const addon = build({out: 'build-asan', sanitize: 'address,undefined'});
+	const addon = build({out: 'build-asan', sanitize: 'address,undefined', tests: true});
 	const env = {
 		...process.env,
 		EXL_ADDON_PATH: addon,

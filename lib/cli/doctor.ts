@@ -1,6 +1,6 @@
 import {existsSync, readdirSync} from 'node:fs';
 import {join, resolve} from 'node:path';
-import {type DeviceInfo, ExlError, listDevices} from '../index.js';
+import {type BackendCandidate, type DeviceInfo, ExlError, listBackends, listDevices} from '../index.js';
 import type {CommonFlags} from './flags.js';
 import {bytes, facts} from './format.js';
 import {packageRoot, packageVersion} from './package.js';
@@ -18,6 +18,7 @@ export async function doctor(flags: CommonFlags, terminal: Terminal): Promise<vo
 		// The library adds what it chose to the name of the processor.
 		cpuTarget: /\((\w+)\)$/.exec(devices.find(({kind, usable}) => kind === 'cpu' && usable)?.name ?? '')?.[1] ?? null,
 		devices,
+		backends: listBackends(),
 		lookedFor: nativePlaces(),
 		environment: Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('EXL_'))),
 	};
@@ -52,10 +53,11 @@ function describe(report: {
 	readonly libc: string | null;
 	readonly cpuTarget: string | null;
 	readonly devices: readonly DeviceInfo[];
+	readonly backends: readonly BackendCandidate[];
 	readonly lookedFor: readonly Place[];
 	readonly environment: Readonly<Record<string, string | undefined>>;
 }): string {
-	const {devices, lookedFor, environment} = report;
+	const {devices, backends, lookedFor, environment} = report;
 	const state = ({usable, reason, name, freeBytes, totalBytes}: DeviceInfo) =>
 		usable ? `${name}, ${bytes(freeBytes)} of ${bytes(totalBytes)} free` : `cannot be used: ${reason}`;
 	const section = (title: string, rows: [string, string][]) =>
@@ -70,6 +72,10 @@ function describe(report: {
 		section(
 			'devices',
 			devices.map(device => [device.id, state(device)]),
+		),
+		section(
+			'backends in libraries of their own',
+			backends.map(({path, build, reason}) => [path, [build, reason].filter(Boolean).join(': ')]),
 		),
 		section(
 			'native builds, in the order they are looked for',

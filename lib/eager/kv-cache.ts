@@ -1,12 +1,12 @@
 import {pageTokens} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
-import {type Device, type DeviceKind, Handle, Holding} from '../memory/index.js';
+import {type Device, type DeviceKind, Handle, Holding, openDevice} from '../memory/index.js';
 import {addon, type Slots} from '../native/index.js';
 import {cacheWrite} from '../ops/index.js';
 import type {CacheTypeName} from '../options/index.js';
 import {CacheLayer} from '../program/index.js';
 import {runOnce} from './run.js';
-import {openDevice, type Tensor, type TensorOptions} from './tensor.js';
+import type {Tensor, TensorOptions} from './tensor.js';
 
 export type KvCacheOptions = TensorOptions & {
 	/** Tokens it holds, rounded up to whole pages of 256. */

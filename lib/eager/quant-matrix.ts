@@ -1,9 +1,10 @@
 import {ExlError} from '../errors/index.js';
-import {type Device, type DeviceKind, Holding} from '../memory/index.js';
+import {type Device, type DeviceKind, Holding, openDevice} from '../memory/index.js';
 import type {WeightSource} from '../native/index.js';
+import type {DeviceName} from '../options/index.js';
 import {Weight, WeightStore} from '../program/index.js';
 import {linearShape, linearSource, locateModel, openWeights, readModelConfig} from '../weights/index.js';
-import {openDevice, type TensorOptions} from './tensor.js';
+import type {TensorOptions} from './tensor.js';
 
 let matrices = 0;
 
@@ -44,11 +45,11 @@ export class QuantMatrix {
 	/** @internal Takes a source as the native loader does. */
 	static async from(
 		source: WeightSource,
-		{device: kind = 'cpu' as DeviceKind, name = 'matrix'} = {},
+		{device: deviceName = 'cpu' as DeviceName, name = 'matrix'} = {},
 	): Promise<QuantMatrix> {
 		const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
 		const weight = new Weight(name, shape, async () => source);
-		const device = openDevice(kind);
+		const device = openDevice(deviceName);
 		const owner = `matrix#${++matrices}`;
 		const store = new WeightStore(device, owner);
 		try {

@@ -1,17 +1,17 @@
 import {ExlError} from '../errors/index.js';
-import {Device, type DeviceKind, Handle, Holding} from '../memory/index.js';
+import {type Device, type DeviceKind, Handle, Holding, openDevice} from '../memory/index.js';
 import {addon, type NativeArray} from '../native/index.js';
-import {describe} from '../options/index.js';
+import {type DeviceName, describe} from '../options/index.js';
 import {External, type Recorder} from '../program/index.js';
 
 export type TensorOptions = {
 	/** @default 'cpu' */
-	readonly device?: DeviceKind;
+	readonly device?: DeviceName;
 };
 
 let tensors = 0;
 
-/** Numbers on a device, row-major, in the type the device computes with: fp32 on `cpu`, fp64 on `reference`. */
+/** Numbers on a device, row-major, in the type it computes with: fp32 on `cpu`, fp16 on GPUs, fp64 on `reference`. */
 export class Tensor {
 	readonly shape: readonly number[];
 	readonly #device: Device;
@@ -52,7 +52,7 @@ export class Tensor {
 		return this.#device.kind;
 	}
 
-	/** A copy of the values: `Float32Array` on `cpu`, `Float64Array` on `reference`. */
+	/** A copy of the values: `Float64Array` on `reference`, else `Float32Array`. */
 	async read(): Promise<NativeArray> {
 		return addon().readTensor(this.#device.id, this.#handle.id);
 	}
@@ -73,20 +73,14 @@ export class Tensor {
 	}
 }
 
-function create(kind: DeviceKind, make: (device: Device) => Tensor): Tensor {
-	const device = openDevice(kind);
+function create(name: DeviceName, make: (device: Device) => Tensor): Tensor {
+	const device = openDevice(name);
 	try {
 		return make(device);
 	} catch (error) {
 		void device.release();
 		throw error;
 	}
-}
-
-/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for another name than `cpu` or `reference`. */
-export function openDevice(kind: DeviceKind): Device {
-	if (kind === 'cpu' || kind === 'reference') return Device.acquire(kind);
-	throw new ExlError('EXL_INVALID_ARGUMENT', `device must be 'cpu' or 'reference'; got ${describe(kind)}`);
 }
 
 function checkShape(shape: readonly number[]): void {

@@ -1,6 +1,7 @@
-import {addon, type NativeHandle} from '../native/index.js';
+import {addon, backendPlace, type NativeHandle} from '../native/index.js';
 
-export type DeviceKind = 'cpu' | 'reference';
+/** One device: what the others are numbers of is a kind. */
+export type DeviceKind = 'cpu' | 'reference' | `cuda:${number}` | `emulator:${number}`;
 
 /** A device as long as somebody uses it: its engine thread starts with the first user and ends with the last. */
 export class Device {
@@ -12,7 +13,8 @@ export class Device {
 
 	private constructor(kind: DeviceKind) {
 		this.kind = kind;
-		this.id = addon().openDevice(kind);
+		const [name, index = '0'] = kind.split(':') as [string, string?];
+		this.id = addon().openDevice(name, Number(index), backendPlace());
 	}
 
 	/** Takes a share in the device; give it back with `release()`. */

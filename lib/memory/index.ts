@@ -1,4 +1,5 @@
 export {Device, type DeviceKind} from './device.js';
+export {acceleratorsOf, openDevice, resolveDevice} from './find-device.js';
 export {Handle} from './handle.js';
 export {Holding} from './holding.js';
 export {logMemory} from './log.js';

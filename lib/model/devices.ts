@@ -1,13 +1,12 @@
 import {arch, cpus, freemem, totalmem} from 'node:os';
-import {ExlError, isExlError} from '../errors/index.js';
-import type {DeviceKind} from '../memory/index.js';
-import {addon} from '../native/index.js';
-import type {DeviceName} from '../options/index.js';
+import {isExlError} from '../errors/index.js';
+import {acceleratorsOf} from '../memory/index.js';
+import {addon, type BackendInfo, findBackends} from '../native/index.js';
 
 export type DeviceInfo = {
 	/** What `loadModel({device})` takes. */
 	readonly id: string;
-	readonly kind: 'cpu' | 'cuda' | 'reference';
+	readonly kind: 'cpu' | 'cuda' | 'emulator' | 'reference';
 	readonly name: string;
 	readonly totalBytes: number;
 	readonly freeBytes: number;
@@ -16,34 +15,55 @@ export type DeviceInfo = {
 	readonly reason?: string;
 };
 
-const noCuda = 'this build has no CUDA backend';
-
 /** Every device there is, usable or not. Never throws because one is missing. */
 export function listDevices(): DeviceInfo[] {
 	const memory = {totalBytes: totalmem(), freeBytes: freemem()};
 	const cpu = {id: 'cpu', kind: 'cpu', name: `${cpus()[0]?.model.trim() ?? arch()}`, ...memory} as const;
 	const reference = {id: 'reference', kind: 'reference', name: 'double-precision oracle', ...memory} as const;
-	const cuda = {id: 'cuda', kind: 'cuda', name: 'NVIDIA GPU', totalBytes: 0, freeBytes: 0} as const;
 	try {
 		const target = addon().cpuTarget();
+		const backends = findBackends();
+		const emulators = backends.some(({kind}) => kind === 'emulator') ? accelerators('emulator', backends) : [];
 		return [
 			{...cpu, name: `${cpu.name} (${target})`, usable: true},
-			{...cuda, usable: false, reason: noCuda},
+			...accelerators('cuda', backends),
+			...emulators,
 			{...reference, usable: true},
 		];
 	} catch (error) {
 		if (!isExlError(error)) throw error;
-		return [cpu, cuda, reference].map(device => ({...device, usable: false, reason: error.message}));
+		return [cpu, noDevice('cuda'), reference].map(device => ({...device, usable: false, reason: error.message}));
 	}
 }
 
-/**
-The device that stands behind a name.
+/** The devices of a kind or, if there are none, one that stands for them and says why. */
+function accelerators(kind: 'cuda' | 'emulator', backends: readonly BackendInfo[]): DeviceInfo[] {
+	const {devices, reason} = acceleratorsOf(kind, backends);
+	if (devices.length === 0) return [{...noDevice(kind), usable: false, reason}];
+	return devices.map(({reason: why, ...device}, index) => {
+		const id = `${kind}:${index}`;
+		return {id, kind, ...device, ...(why !== '' && {reason: why})};
+	});
+}
 
-@throws {ExlError} `EXL_DEVICE_UNAVAILABLE`.
-*/
-export function resolveDevice(name: DeviceName): DeviceKind {
-	if (name === 'auto' || name === 'cpu') return 'cpu';
-	if (name === 'reference') return 'reference';
-	throw new ExlError('EXL_DEVICE_UNAVAILABLE', `${name} cannot be used: ${noCuda}; use device 'auto' or 'cpu'`);
+function noDevice(kind: 'cuda' | 'emulator') {
+	return {id: kind, kind, name: kind === 'cuda' ? 'NVIDIA GPU' : 'emulator', totalBytes: 0, freeBytes: 0} as const;
+}
+
+/** A place where a backend was looked for, and what came of it. */
+export type BackendCandidate = Pick<BackendInfo, 'path' | 'kind' | 'build' | 'reason'>;
+
+/** For `doctor`. */
+export function listBackends(): BackendCandidate[] {
+	try {
+		return findBackends().map(({path, kind, build, reason}) => ({
+			path,
+			...(kind !== undefined && {kind}),
+			...(build !== undefined && {build}),
+			reason,
+		}));
+	} catch (error) {
+		if (!isExlError(error)) throw error;
+		return [];
+	}
 }

@@ -1,4 +1,4 @@
-export {type DeviceInfo, listDevices} from './devices.js';
+export {type BackendCandidate, type DeviceInfo, listBackends, listDevices} from './devices.js';
 export {type GeneratorSnapshot, GeneratorView, type JobInfo, type ObserveOptions} from './generator-view.js';
 export {inspectModel, type ModelInfo} from './inspect.js';
 export type {CacheSize, CacheSizes} from './inspect-cache.js';

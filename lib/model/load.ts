@@ -1,9 +1,8 @@
 import {PageTable, pageTokens} from '../cache/index.js';
 import {ExlError} from '../errors/index.js';
-import {Device} from '../memory/index.js';
+import {Device, resolveDevice} from '../memory/index.js';
 import {addon} from '../native/index.js';
 import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
-import {resolveDevice} from './devices.js';
 import {DraftModel} from './draft.js';
 import {ModelEngine} from './engine.js';
 import {Model} from './model.js';

@@ -145,6 +145,24 @@ export type HeadSize = {
 	readonly type?: CacheTypeName;
 };
 
+/** A backend in a shared library of its own. */
+export type BackendInfo = {
+	readonly path: string;
+	/** Of its devices, `cuda`; absent if the library cannot be opened. */
+	readonly kind?: string;
+	readonly build?: string;
+	/** By index. */
+	readonly devices: readonly {
+		readonly name: string;
+		readonly totalBytes: number;
+		readonly freeBytes: number;
+		readonly usable: boolean;
+		readonly reason: string;
+	}[];
+	/** Why it has no devices; empty if it has. */
+	readonly reason: string;
+};
+
 export type NativeArray = Float32Array | Float64Array | Int32Array;
 
 /** What a sampler saw, if its settings asked for it; log-probabilities are the model's own. */
@@ -172,7 +190,9 @@ export type Addon = {
 	cpuTarget(): string;
 	errorCodes(): string[];
 
-	openDevice(kind: string): NativeHandle;
+	/** Backends in shared libraries, in `place`, a file or a folder; beside the addon if it is empty. */
+	backends(place: string): BackendInfo[];
+	openDevice(kind: string, index: number, place: string): NativeHandle;
 	/** Joins the engine thread; call it when nothing is in flight. */
 	closeDevice(device: NativeHandle): void;
 	/** Settles when everything queued before has run. */

@@ -1,8 +1,12 @@
 import * as v from 'valibot';
 import {abortSignal, integer, parseOptions} from './parse.js';
 
-/** `cuda` is the first CUDA device; `reference` is the slow double-precision oracle. */
-export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
+/**
+`cuda` is the first CUDA device that can be used; `reference` is the slow double-precision oracle; `emulator` runs the
+CUDA backend on the CPU, in tests.
+*/
+export type DeviceName = 'auto' | 'cpu' | 'reference' | Accelerator | `${Accelerator}:${number}`;
+type Accelerator = 'cuda' | 'emulator';
 
 /** See `LoadOptions.cache`. */
 export type CacheTypeName = (typeof cacheTypes)[number];
@@ -87,7 +91,7 @@ export type ResolvedLoadOptions = {
 };
 
 const isDevice = (value: unknown) =>
-	typeof value === 'string' && /^(?:auto|cpu|reference|cuda(?::(?:0|[1-9]\d{0,2}))?)$/.test(value);
+	typeof value === 'string' && /^(?:auto|cpu|reference|(?:cuda|emulator)(?::(?:0|[1-9]\d{0,2}))?)$/.test(value);
 
 const schema = v.strictObject(
 	{

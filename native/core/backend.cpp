@@ -2,9 +2,18 @@
 
 namespace exl {
 
-const Kernel& select_kernel(const Backend& backend, const Call& call) {
+Dtype Backend::value_type(const Op& op) const {
+  const std::string_view name = op.name;
+  if (name == "sample") return Dtype::I32;
+  // Half an angle's digits would be gone, and log-probabilities are for people to read.
+  const bool is_half = dtype_size(activation_type()) == 2;
+  if (is_half && (name == "rope_angles" || name == "token_log_prob")) return Dtype::F32;
+  return activation_type();
+}
+
+const Kernel& Backend::select(Call& call) const {
   std::string objections;
-  for (const Kernel& kernel : backend.kernels()) {
+  for (const Kernel& kernel : kernels()) {
     if (std::string_view(kernel.op) != call.op->name) continue;
     const std::string objection = kernel.refuses ? kernel.refuses(call) : std::string();
     if (objection.empty()) return kernel;
@@ -12,7 +21,7 @@ const Kernel& select_kernel(const Backend& backend, const Call& call) {
   }
   if (objections.empty()) objections = " (it has no kernel for it)";
   throw Error(Code::UnsupportedOp,
-              std::string(backend.name()) + " cannot run " + call.op->name + objections, call.path);
+              std::string(name()) + " cannot run " + call.op->name + objections, call.path);
 }
 
 }  // namespace exl

@@ -30,7 +30,9 @@ struct Call {
   };
 
   const Op* op = nullptr;
-  std::string path;  // `model.layers.3.mlp.gate_proj`
+  int kernel = 0;               // of a backend that chooses for itself: what it chose
+  bool output_on_host = false;  // of a kernel on the host: unless the output is a user's tensor
+  std::string path;             // `model.layers.3.mlp.gate_proj`
   std::vector<Operand> inputs;
   std::vector<Tensor> outputs;
   std::vector<double> attributes;
@@ -64,6 +66,24 @@ struct Kernel {
   std::string (*refuses)(const Call&);             // an objection, or nothing; null: never refuses
   size_t (*scratch)(const Backend&, const Call&);  // for the call at its largest; null: none
   void (*run)(Backend&, const Call&, const Run&);
+
+  // Of a backend with memory of its own: waits for the device, and has its scratch and (see
+  // Call::output_on_host) its output in host memory.
+  bool on_host = false;
+};
+
+// What makes two steps of a program the same but for the contents of memory.
+struct StepSize {
+  int64_t rows, outputs, sequences;
+  auto operator<=>(const StepSize&) const = default;
+};
+
+// Launches of one program, recorded so that a step is one call.
+class StepGraphs {
+ public:
+  virtual ~StepGraphs() = default;
+  // Does what `launch` does for steps of this size.
+  virtual void run(const StepSize& size, const std::function<void()>& launch) = 0;
 };
 
 class Backend {
@@ -72,7 +92,17 @@ class Backend {
   virtual const char* name() const = 0;
   virtual Dtype activation_type() const = 0;
   virtual Dtype cache_type() const = 0;  // how it holds an fp16 cache
+  // Of what an op computes.
+  virtual Dtype value_type(const Op& op) const;
   virtual std::span<const Kernel> kernels() const = 0;
+
+  // Null: it computes in host memory.
+  virtual std::shared_ptr<DeviceMemory> memory() const { return nullptr; }
+  // For one program; null: it has no use for them.
+  virtual std::unique_ptr<StepGraphs> make_graphs() { return nullptr; }
+
+  // What will run the call. Throws UnsupportedOp with the objection of every candidate.
+  virtual const Kernel& select(Call& call) const;
 
   // Reads the source into buffers of this backend. Runs on the engine thread.
   virtual std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
@@ -81,8 +111,5 @@ class Backend {
   // Threads to compute with; more than are running are started.
   virtual void use_threads(int) {}
 };
-
-// Throws UnsupportedOp with the objection of every candidate.
-const Kernel& select_kernel(const Backend& backend, const Call& call);
 
 }  // namespace exl

@@ -119,7 +119,7 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
   return cache;
 }
 
-void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
+void copy_pages(DeviceMemory* memory, const Cache& cache, const std::vector<int32_t>& from,
                 const std::vector<int32_t>& to) {
   if (from.size() != to.size())
     throw Error(Code::InvalidArgument, "pages to copy from and to differ in number");
@@ -135,10 +135,16 @@ void copy_pages(const Cache& cache, const std::vector<int32_t>& from,
       if (!buffer) continue;
       const size_t bytes = buffer->size() / size_t(pages);
       for (size_t i = 0; i < from.size(); i++)
-        if (from[i] != to[i])
-          std::memcpy(buffer->data() + size_t(to[i]) * bytes,
-                      buffer->data() + size_t(from[i]) * bytes, bytes);
+        if (from[i] != to[i]) {
+          std::byte* target = buffer->data() + size_t(to[i]) * bytes;
+          const std::byte* source = buffer->data() + size_t(from[i]) * bytes;
+          if (memory)
+            memory->copy(target, source, bytes);
+          else
+            std::memcpy(target, source, bytes);
+        }
     }
+  if (memory) memory->synchronize();
 }
 
 }  // namespace exl

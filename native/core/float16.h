@@ -37,6 +37,13 @@ inline uint16_t float_to_half(float value) {
 
 inline float bfloat_to_float(uint16_t b) { return std::bit_cast<float>(uint32_t(b) << 16); }
 
+// To nearest, ties to even.
+inline uint16_t float_to_bfloat(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return uint16_t(bits >> 16 | 0x40);
+  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 inline float round_to_half(float value) { return half_to_float(float_to_half(value)); }
 
 }  // namespace exl

@@ -21,11 +21,6 @@ Shape actual(const Shape& shape, int64_t rows, int64_t outputs) {
 
 bool is_sample(const Op& op) { return std::string_view(op.name) == "sample"; }
 
-// Ids and page numbers are integers; everything else has the backend's activation type.
-Dtype value_type(const OpRecord& record, const Backend& backend) {
-  return is_sample(*record.op) ? Dtype::I32 : backend.activation_type();
-}
-
 }  // namespace
 
 Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Allocator& allocate)
@@ -38,20 +33,14 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   slot_capacity_ = {
       r.max_rows,    r.max_rows,    r.max_rows,   r.max_sequences * r.pages_per_sequence,
       r.max_outputs, r.max_outputs, r.max_outputs};
-  int64_t total = 0;
-  for (const int64_t count : slot_capacity_) total += count;
-  slots_ = allocate(size_t(total) * sizeof(int32_t), Kind::Staging, "slots");
-  int32_t* next = slots_->as<int32_t>();
-  for (int i = 0; i < kSlotCount; i++) {
-    slot_data_[size_t(i)] = next;
-    next += slot_capacity_[size_t(i)];
-  }
-
+  memory_ = backend_->memory();
+  graphs_ = backend_->make_graphs();
+  allocate_slots(allocate);
   drawn_.assign(size_t(r.max_sequences), 0);
   plan(allocate);
 
   backend_->use_threads(r.threads);  // kernels ask for scratch memory per thread
-  size_t scratch = 0;
+  size_t scratch = 0, host_scratch = 0;
   rows_ = r.max_rows, outputs_ = r.max_outputs, sequences_ = r.max_sequences;
   for (const OpRecord& record : r.ops) {
     std::vector<Shape> shapes;
@@ -69,7 +58,7 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
         operand.cache = &r.cache->layers.at(size_t(input.value));
       if (input.kind == Operand::Kind::Slot)
         operand.tensor = {Dtype::I32, actual(input.shape, r.max_rows, r.max_outputs),
-                          slot_data_[size_t(input.slot)]};
+                          slot_address(input.slot)};
       if (input.kind == Operand::Kind::Value || input.kind == Operand::Kind::Tensor)
         operand.tensor = bind_value(input);
       call.inputs.push_back(std::move(operand));
@@ -80,28 +69,40 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
                     std::string(record.op->name) + " gives " + shape_text(inferred[i]) +
                         ", recorded as " + shape_text(record.outputs[i].shape),
                     record.path);
-      Tensor output = bind_value(record.outputs[i]);
-      if (record.outputs[i].kind == Operand::Kind::Value)
-        output.dtype = value_type(record, *backend_);
-      call.outputs.push_back(std::move(output));
+      call.outputs.push_back(bind_value(record.outputs[i]));
     }
     if (std::string_view(record.op->name) == "embed")
       vocabulary_ = record.inputs[1].weight->shape[0];
 
-    const Kernel& kernel = select_kernel(*backend_, call);
-    if (kernel.scratch) scratch = std::max(scratch, kernel.scratch(*backend_, call));
+    const Kernel& kernel = backend_->select(call);
+    size_t& needed = kernel.on_host ? host_scratch : scratch;
+    if (kernel.scratch) needed = std::max(needed, kernel.scratch(*backend_, call));
+    if (kernel.on_host) {
+      first_on_host_ = std::min(first_on_host_, calls_.size());
+      for (size_t k = 0; k < record.inputs.size(); k++)
+        if (record.inputs[k].kind == Operand::Kind::Slot)
+          call.inputs[k].tensor.data = slot_data_[size_t(record.inputs[k].slot)];
+    }
     kernels_.push_back(&kernel);
     calls_.push_back(std::move(call));
   }
   if (scratch) scratch_ = allocate(scratch, Kind::Activations, "scratch");
+  if (host_scratch) host_scratch_ = allocate.pinned(host_scratch, "scratch");
+  bind_on_host(allocate);
 }
 
 void Program::plan(const Allocator& allocate) {
   const Recording& r = recording_;
+  types_.assign(r.values.size(), backend_->activation_type());
+  for (const OpRecord& record : r.ops)
+    for (const Operand& output : record.outputs)
+      if (output.kind == Operand::Kind::Value)
+        types_.at(size_t(output.value)) = backend_->value_type(*record.op);
   std::vector<Lifetime> lifetimes;
   for (const Shape& shape : r.values) {
     const int64_t elements = element_count(actual(shape, r.max_rows, r.max_outputs));
-    lifetimes.push_back({size_t(elements) * dtype_size(backend_->activation_type()), SIZE_MAX, 0});
+    const Dtype type = types_[lifetimes.size()];
+    lifetimes.push_back({size_t(elements) * dtype_size(type), SIZE_MAX, 0});
   }
   for (size_t i = 0; i < r.ops.size(); i++) {
     for (const auto* operands : {&r.ops[i].inputs, &r.ops[i].outputs})
@@ -133,10 +134,12 @@ Tensor Program::bind_value(const Operand& operand) const {
     throw Error(Code::ShapeMismatch, shape_text(operand.shape) +
                                          " does not have as many elements as " +
                                          shape_text(recording_.values[size_t(operand.value)]));
-  return {backend_->activation_type(), shape, arena_->data() + offsets_[size_t(operand.value)]};
+  const size_t value = size_t(operand.value);
+  return {types_[value], shape, arena_->data() + offsets_[value]};
 }
 
 void Program::set_slots(const SlotValues& slots) {
+  if (memory_) memory_->synchronize();  // a step that failed may still be reading them
   const auto fail = [](const std::string& why) { throw Error(Code::InvalidArgument, why); };
   const auto count = [&](Slot slot) { return int64_t(slots[slot].size()); };
   const auto within = [&](Slot slot, int64_t least, int64_t below) {
@@ -174,6 +177,7 @@ void Program::set_slots(const SlotValues& slots) {
   for (int64_t r = 0; r < count(Slot::Tokens); r++)
     if (int32_t& token = slot_data_[size_t(Slot::Tokens)][r]; token < 0)
       token = drawn_[size_t(slots[Slot::Sequences][size_t(r)])];
+  send_slots();
   samplers_ = slots.samplers;
   resize(rows, outputs, sequences);
 }
@@ -190,7 +194,7 @@ void Program::resize(int64_t rows, int64_t outputs, int64_t sequences) {
 }
 
 void Program::run(const std::atomic<bool>& stop) {
-  for (size_t i = 0; i < calls_.size(); i++) {
+  for (size_t i = run_recorded(); i < calls_.size(); i++) {
     if (stop.load(std::memory_order_relaxed))
       throw Error(Code::Aborted, "the engine was stopped", calls_[i].path);
     run_op(i);
@@ -211,19 +215,15 @@ void Program::remember_drawn() {
 
 void Program::run_op(size_t index) {
   backend_->use_threads(recording_.threads);  // programs share the backend
-  const Run run{scratch_ ? scratch_->data() : nullptr, samplers_};
-  kernels_.at(index)->run(*backend_, calls_[index], run);
+  const Kernel& kernel = *kernels_.at(index);
+  const BufferPtr& scratch = kernel.on_host ? host_scratch_ : scratch_;
+  kernel.run(*backend_, calls_[index], {scratch ? scratch->data() : nullptr, samplers_});
 }
 
 Tensor Program::value(size_t index) const {
   const Shape& shape = recording_.values.at(index);
-  Tensor tensor{backend_->activation_type(), actual(shape, rows_, outputs_),
-                arena_->data() + offsets_[index]};
-  for (const OpRecord& record : recording_.ops)
-    for (const Operand& output : record.outputs)
-      if (output.kind == Operand::Kind::Value && size_t(output.value) == index)
-        tensor.dtype = value_type(record, *backend_);
-  return tensor;
+  return {types_[index], actual(shape, rows_, outputs_),
+          on_host_[index] ? on_host_[index] : arena_->data() + offsets_[index]};
 }
 
 }  // namespace exl

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/host_value.h"
 
 namespace exl {
 
@@ -58,14 +59,22 @@ class Program {
 
   size_t op_count() const { return calls_.size(); }
 
-  // A value, in its shape for the current step, on the host.
-  Tensor value(size_t index) const;
+  // A value in its shape for the current step.
+  HostValue read(size_t index) const;
+  void write(size_t index, const std::vector<double>& values);
   const std::vector<int>& results() const { return recording_.results; }
   Backend& backend() const { return *backend_; }
 
  private:
   void plan(const Allocator& allocate);
+  // program_device.cpp: what a device with memory of its own needs.
+  void allocate_slots(const Allocator& allocate);
+  void* slot_address(Slot slot) const;
+  void bind_on_host(const Allocator& allocate);
+  void send_slots();
+  size_t run_recorded();
   Tensor bind_value(const Operand& operand) const;
+  Tensor value(size_t index) const;
   void resize(int64_t rows, int64_t outputs, int64_t sequences);
   void remember_drawn();
 
@@ -73,9 +82,19 @@ class Program {
   Recording recording_;
   std::vector<Call> calls_;
   std::vector<const Kernel*> kernels_;
+  std::vector<Dtype> types_;     // of each value
   std::vector<size_t> offsets_;  // of each value in the arena
   BufferPtr arena_, scratch_, slots_;
-  std::array<int32_t*, kSlotCount> slot_data_{};
+  std::array<int32_t*, kSlotCount> slot_data_{};  // where a step writes them
+
+  // Of a backend with memory of its own.
+  std::shared_ptr<DeviceMemory> memory_;
+  std::unique_ptr<StepGraphs> graphs_;
+  BufferPtr device_slots_;  // where kernels read them
+  BufferPtr host_scratch_, host_values_;
+  std::vector<std::byte*> on_host_;  // values in host memory; null for the others
+  size_t first_on_host_ = SIZE_MAX;  // op
+
   std::array<int64_t, kSlotCount> slot_capacity_{};
   std::vector<std::shared_ptr<Sampler>> samplers_;
   std::vector<int32_t> drawn_;  // last id of each sequence, which token -1 stands for

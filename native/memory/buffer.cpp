@@ -24,6 +24,13 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::str
   id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
 }
 
+Buffer::Buffer(std::shared_ptr<Ledger> ledger, std::shared_ptr<DeviceMemory> memory, Place place,
+               size_t bytes, Kind kind, std::string label, std::string owner)
+    : ledger_(std::move(ledger)), memory_(std::move(memory)), place_(place), bytes_(bytes) {
+  if (bytes) data_ = static_cast<std::byte*>(memory_->take(place, bytes, &reserved_, kind, label));
+  id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
+}
+
 Buffer::Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
                std::string label, std::string owner)
     : ledger_(std::move(ledger)),
@@ -35,7 +42,9 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, siz
 }
 
 Buffer::~Buffer() {
-  if (is_mapping_)
+  if (memory_ && data_)
+    memory_->give(place_, data_);
+  else if (is_mapping_)
     File::unmap(data_ - mapped_before_, bytes_ + mapped_before_);
   else if (data_)
     unmap_pages(data_, reserved_);

@@ -1,13 +1,13 @@
-// Host memory that is on the ledger from birth to death. Pages come straight from the operating
-// system and go straight back, so freeing a buffer lowers the process's resident size at once; no
-// heap keeps them.
+// Memory that is on the ledger from birth to death. On the host, pages come straight from the
+// operating system and go straight back, so freeing a buffer lowers the process's resident size at
+// once; no heap keeps them.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
 
-#include "memory/ledger.h"
+#include "memory/device_memory.h"
 
 namespace exl {
 
@@ -16,6 +16,9 @@ class Buffer {
   // Zeroed, page-aligned. Throws OutOfMemory.
   Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
          std::string owner);
+  // Throws OutOfMemory, DeviceLost. Device memory must be reached through `memory`.
+  Buffer(std::shared_ptr<Ledger> ledger, std::shared_ptr<DeviceMemory> memory, Place place,
+         size_t bytes, Kind kind, std::string label, std::string owner);
   // A mapping of a file that starts `before` bytes ahead of the buffer. The pages belong to the
   // file: nothing is reserved for them.
   Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
@@ -34,6 +37,8 @@ class Buffer {
 
  private:
   std::shared_ptr<Ledger> ledger_;
+  std::shared_ptr<DeviceMemory> memory_;  // null: plain host memory
+  Place place_ = Place::Host;
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
   size_t reserved_ = 0;
@@ -48,9 +53,25 @@ using BufferPtr = std::shared_ptr<Buffer>;
 struct Allocator {
   std::shared_ptr<Ledger> ledger;
   std::string owner;
+  std::shared_ptr<DeviceMemory> memory = nullptr;  // null: the device computes in host memory
 
+  // Where the device computes; staging is plain host memory.
   BufferPtr operator()(size_t bytes, Kind kind, std::string label) const {
-    return std::make_shared<Buffer>(ledger, bytes, kind, std::move(label), owner);
+    return make(kind == Kind::Staging ? Place::Host : Place::Device, bytes, kind, std::move(label));
+  }
+  // Staging for what the device copies by itself, and on the device.
+  BufferPtr pinned(size_t bytes, std::string label) const {
+    return make(Place::Pinned, bytes, Kind::Staging, std::move(label));
+  }
+  BufferPtr device_staging(size_t bytes, std::string label) const {
+    return make(Place::Device, bytes, Kind::Staging, std::move(label));
+  }
+
+ private:
+  BufferPtr make(Place place, size_t bytes, Kind kind, std::string label) const {
+    if (!memory || place == Place::Host)
+      return std::make_shared<Buffer>(ledger, bytes, kind, std::move(label), owner);
+    return std::make_shared<Buffer>(ledger, memory, place, bytes, kind, std::move(label), owner);
   }
 };
 

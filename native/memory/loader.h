@@ -42,6 +42,9 @@ class Loader {
   BufferPtr map(const std::string& path, uint64_t offset, size_t bytes, size_t alignment,
                 const std::string& label);
 
+  // Where a device copies from by itself; empty until it needs them, and gone with the loader.
+  std::vector<BufferPtr>& pinned_blocks() { return pinned_blocks_; }
+
   // What is in use: buffered if the file system refused direct reads.
   LoadMode mode() const { return mode_; }
   // Why it is not what was asked for; empty if it is.
@@ -60,7 +63,7 @@ class Loader {
   std::string fallback_;
   Allocator allocate_;
   std::map<std::string, File> files_;
-  std::vector<BufferPtr> staging_;
+  std::vector<BufferPtr> staging_, pinned_blocks_;
 };
 
 }  // namespace exl

@@ -52,6 +52,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<op_table>(exports, "opTable");
   add<cpu_target>(exports, "cpuTarget");
   add<error_codes>(exports, "errorCodes");
+  add<backends>(exports, "backends");
   add<open_device>(exports, "openDevice");
   add<close_device>(exports, "closeDevice");
   add<drain>(exports, "drain");

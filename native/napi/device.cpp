@@ -1,27 +1,12 @@
 // Devices, their ledgers, and what lives on them.
-#include "cpu/backend.h"
 #include "memory/pages.h"
 #include "napi/functions.h"
 #include "napi/read.h"
-#include "reference/reference.h"
 
 namespace exl {
 
 uint32_t handle(const Napi::CallbackInfo& info, size_t index) {
   return uint32_t(integer(info[index], "handle"));
-}
-
-// openDevice(kind) -> device
-Napi::Value open_device(const Napi::CallbackInfo& info) {
-  const auto device = std::make_shared<Device>();
-  device->kind = text(info[0], "kind");
-  if (device->kind == "cpu")
-    device->backend = cpu::make_backend();
-  else if (device->kind == "reference")
-    device->backend = reference::make_backend();
-  else
-    throw Error(Code::DeviceUnavailable, "there is no device of kind " + device->kind);
-  return Napi::Number::New(info.Env(), Environment::of(info.Env()).add_device(device));
 }
 
 // Joins the engine thread: the caller has waited for everything in flight.
@@ -84,9 +69,9 @@ Napi::Value buffers(const Napi::CallbackInfo& info) {
 Napi::Value create_loader(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
-  const Allocator allocate{device->ledger, text(info[2], "owner")};
   return Napi::Number::New(info.Env(), environment.add(std::make_shared<Loader>(
-                                           load_mode(text(info[1], "mode")), allocate)));
+                                           load_mode(text(info[1], "mode")),
+                                           device->allocator(text(info[2], "owner")))));
 }
 
 // loaderState(loader) -> {mode, fallback}
@@ -106,7 +91,7 @@ Napi::Value load_weight(const Napi::CallbackInfo& info) {
   const auto source =
       std::make_shared<WeightSource>(weight_source(object(info[2], "source"), loader));
   const std::string label = text(info[3], "label");
-  const Allocator allocate{device->ledger, text(info[4], "owner")};
+  const Allocator allocate = device->allocator(text(info[4], "owner"));
   return environment.run(*device, [=, &environment, backend = device->backend] {
     const auto weight = backend->load(*source, allocate, label);
     return Environment::Reply([weight, &environment](Napi::Env env) -> Napi::Value {
@@ -125,7 +110,7 @@ Napi::Value create_cache(const Napi::CallbackInfo& info) {
   const auto device = environment.get<Device>(handle(info, 0));
   const Napi::Object size = object(info[1], "size");
   const auto cache =
-      make_cache({device->ledger, text(info[2], "owner")}, cache_type(size),
+      make_cache(device->allocator(text(info[2], "owner")), cache_type(size),
                  device->backend->cache_type(), integer(size, "layers"), integer(size, "pages"),
                  integer(size, "keyHeads"), integer(size, "dim"));
   return Napi::Number::New(info.Env(), environment.add(cache));
@@ -146,12 +131,13 @@ Napi::Value copy_pages(const Napi::CallbackInfo& info) {
   Napi::Object holder = Napi::Object::New(info.Env());
   holder.Set("from", info[2]);
   holder.Set("to", info[3]);
-  return environment.run(
-      *environment.get<Device>(handle(info, 0)),
-      [cache, from = numbers<int32_t>(holder, "from"), to = numbers<int32_t>(holder, "to")] {
-        copy_pages(*cache, from, to);
-        return Environment::Reply([](Napi::Env env) { return env.Undefined(); });
-      });
+  const auto device = environment.get<Device>(handle(info, 0));
+  return environment.run(*device,
+                         [cache, backend = device->backend, from = numbers<int32_t>(holder, "from"),
+                          to = numbers<int32_t>(holder, "to")] {
+                           copy_pages(backend->memory().get(), *cache, from, to);
+                           return Environment::Reply([](Napi::Env env) { return env.Undefined(); });
+                         });
 }
 
 // createTensor(device, Float64Array or null, shape, owner) -> tensor, zeroed if there are no values
@@ -169,14 +155,9 @@ Napi::Value create_tensor(const Napi::CallbackInfo& info) {
   if (!values.empty() && int64_t(values.size()) != count)
     throw Error(Code::ShapeMismatch, "a tensor " + shape_text(tensor->shape) + " was given " +
                                          std::to_string(values.size()) + " elements");
-  const Allocator allocate{device->ledger, text(info[3], "owner")};
+  const Allocator allocate = device->allocator(text(info[3], "owner"));
   tensor->buffer = allocate(size_t(count) * dtype_size(tensor->dtype), Kind::Activations, "tensor");
-  for (size_t i = 0; i < values.size(); i++) {
-    if (tensor->dtype == Dtype::F64)
-      tensor->buffer->as<double>()[i] = values[i];
-    else
-      tensor->buffer->as<float>()[i] = float(values[i]);
-  }
+  if (!values.empty()) write_value(tensor->view(), values, allocate.memory.get());
   return Napi::Number::New(info.Env(), environment.add(tensor));
 }
 
@@ -185,12 +166,9 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
   const auto tensor = environment.get<UserTensor>(handle(info, 1));
-  return environment.run(*device, [tensor] {
-    std::vector<std::byte> bytes(tensor->buffer->data(),
-                                 tensor->buffer->data() + tensor->buffer->size());
-    return Environment::Reply([tensor, bytes = std::move(bytes)](Napi::Env env) {
-      return typed_array(env, tensor->dtype, bytes);
-    });
+  return environment.run(*device, [tensor, backend = device->backend] {
+    const HostValue value = read_value(tensor->view(), backend->memory().get());
+    return Environment::Reply([value](Napi::Env env) { return typed_array(env, value); });
   });
 }
 

@@ -25,6 +25,10 @@ struct Device {
   std::shared_ptr<Ledger> ledger = std::make_shared<Ledger>();
   std::shared_ptr<Backend> backend;
   Engine engine;
+
+  Allocator allocator(std::string owner) const {
+    return {ledger, std::move(owner), backend->memory()};
+  }
 };
 
 // A tensor of the user, in the activation type of its device.
@@ -32,6 +36,8 @@ struct UserTensor {
   Dtype dtype;
   Shape shape;
   BufferPtr buffer;
+
+  Tensor view() const { return {dtype, shape, buffer->data()}; }
 };
 
 class Environment {

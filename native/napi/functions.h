@@ -6,12 +6,13 @@
 namespace exl {
 
 uint32_t handle(const Napi::CallbackInfo& info, size_t index);
-Napi::Value typed_array(Napi::Env env, Dtype dtype, const std::vector<std::byte>& bytes);
+Napi::Value typed_array(Napi::Env env, const HostValue& value);
 
 Napi::Value op_table(const Napi::CallbackInfo& info);
 Napi::Value cpu_target(const Napi::CallbackInfo& info);
 Napi::Value error_codes(const Napi::CallbackInfo& info);
 
+Napi::Value backends(const Napi::CallbackInfo& info);
 Napi::Value open_device(const Napi::CallbackInfo& info);
 Napi::Value close_device(const Napi::CallbackInfo& info);
 Napi::Value drain(const Napi::CallbackInfo& info);

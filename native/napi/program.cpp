@@ -95,46 +95,34 @@ SlotValues slot_values(const Environment& environment, const Napi::Object& from)
   return slots;
 }
 
-// A host copy, as the typed array of its type.
-struct Copy {
-  explicit Copy(const Tensor& tensor) : dtype(tensor.dtype) {
-    const auto* from = static_cast<const std::byte*>(tensor.data);
-    bytes.assign(from, from + size_t(element_count(tensor.shape)) * dtype_size(dtype));
-  }
-
-  Dtype dtype;
-  std::vector<std::byte> bytes;
-};
-
 template <typename T>
-Napi::Value typed_array(Napi::Env env, Dtype dtype, const std::vector<T>& values) {
+Napi::Value typed_array_of(Napi::Env env, Dtype dtype, const std::vector<T>& values) {
   const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
-  return typed_array(env, dtype, {bytes, bytes + values.size() * sizeof(T)});
+  return typed_array(env, HostValue{dtype, {bytes, bytes + values.size() * sizeof(T)}});
 }
 
 Napi::Value to_javascript(Napi::Env env, const Observation& seen) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("id", seen.id);
   result.Set("logProb", double(seen.log_prob));
-  result.Set("topIds", typed_array(env, Dtype::I32, seen.top_ids));
-  result.Set("topLogProbs", typed_array(env, Dtype::F32, seen.top_log_probs));
-  if (!seen.logits.empty()) result.Set("logits", typed_array(env, Dtype::F32, seen.logits));
+  result.Set("topIds", typed_array_of(env, Dtype::I32, seen.top_ids));
+  result.Set("topLogProbs", typed_array_of(env, Dtype::F32, seen.top_log_probs));
+  if (!seen.logits.empty()) result.Set("logits", typed_array_of(env, Dtype::F32, seen.logits));
   return result;
 }
 
 // {results, observations}: what the program returns, and what samplers of the step saw, in its
 // order.
 Environment::Reply step_reply(const Program& program, const SlotValues& slots) {
-  std::vector<Copy> copies;
-  for (const int value : program.results()) copies.emplace_back(program.value(size_t(value)));
+  std::vector<HostValue> values;
+  for (const int value : program.results()) values.push_back(program.read(size_t(value)));
   std::vector<Observation> observations;
   for (const auto& sampler : slots.samplers)
     for (Observation& seen : sampler->take_observations()) observations.push_back(std::move(seen));
-  return [copies = std::move(copies),
+  return [values = std::move(values),
           observations = std::move(observations)](Napi::Env env) -> Napi::Value {
-    Napi::Array results = Napi::Array::New(env, copies.size());
-    for (uint32_t i = 0; i < copies.size(); i++)
-      results.Set(i, typed_array(env, copies[i].dtype, copies[i].bytes));
+    Napi::Array results = Napi::Array::New(env, values.size());
+    for (uint32_t i = 0; i < values.size(); i++) results.Set(i, typed_array(env, values[i]));
     Napi::Object reply = Napi::Object::New(env);
     reply.Set("results", results);
     if (observations.empty()) return reply;
@@ -163,7 +151,8 @@ Environment::Reply nothing() {
 
 }  // namespace
 
-Napi::Value typed_array(Napi::Env env, Dtype dtype, const std::vector<std::byte>& bytes) {
+Napi::Value typed_array(Napi::Env env, const HostValue& value) {
+  const auto& [dtype, bytes] = value;
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size());
   if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
   const size_t count = bytes.size() / dtype_size(dtype);
@@ -201,7 +190,7 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   const auto device = environment.get<Device>(handle(info, 0));
   auto recorded = std::make_shared<Recording>(recording(environment, object(info[1], "recording")));
-  const Allocator allocate{device->ledger, text(info[2], "owner")};
+  const Allocator allocate = device->allocator(text(info[2], "owner"));
   return environment.run(*device, [=, &environment, backend = device->backend] {
     const auto program = std::make_shared<Program>(backend, std::move(*recorded), allocate);
     return Environment::Reply([program, &environment](Napi::Env env) -> Napi::Value {
@@ -249,9 +238,8 @@ Napi::Value read_value(const Napi::CallbackInfo& info) {
   const OnProgram on(info);
   const int64_t value = integer(info[2], "value");
   return on.environment->run(*on.device, [program = on.program, value] {
-    return Environment::Reply([copy = Copy(program->value(size_t(value)))](Napi::Env env) {
-      return typed_array(env, copy.dtype, copy.bytes);
-    });
+    return Environment::Reply(
+        [read = program->read(size_t(value))](Napi::Env env) { return typed_array(env, read); });
   });
 }
 
@@ -263,16 +251,7 @@ Napi::Value write_value(const Napi::CallbackInfo& info) {
   holder.Set("values", info[3]);
   const auto values = std::make_shared<std::vector<double>>(numbers<double>(holder, "values"));
   return on.environment->run(*on.device, [program = on.program, value, values] {
-    const Tensor tensor = program->value(size_t(value));
-    if (int64_t(values->size()) != element_count(tensor.shape))
-      throw Error(Code::ShapeMismatch, "a value " + shape_text(tensor.shape) + " was given " +
-                                           std::to_string(values->size()) + " elements");
-    for (size_t i = 0; i < values->size(); i++) {
-      const double x = (*values)[i];
-      if (tensor.dtype == Dtype::F64) tensor.as<double>()[i] = x;
-      if (tensor.dtype == Dtype::F32) tensor.as<float>()[i] = float(x);
-      if (tensor.dtype == Dtype::I32) tensor.as<int32_t>()[i] = int32_t(x);
-    }
+    program->write(size_t(value), *values);
     return nothing();
   });
 }

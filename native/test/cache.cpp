@@ -13,6 +13,7 @@
 #include "test/check.h"
 
 using namespace exl;
+using exl::test::check;
 
 namespace {
 
@@ -187,7 +188,7 @@ void copying() {
     for (size_t i = 0; i < buffer->size(); i++) buffer->data()[i] = std::byte(random());
     before.emplace_back(buffer->data(), buffer->data() + buffer->size());
   }
-  copy_pages(*cache, {2}, {0});
+  copy_pages(nullptr, *cache, {2}, {0});
   bool copied = true;
   for (size_t b = 0; b < buffers.size(); b++) {
     const size_t page = before[b].size() / 3;
@@ -200,8 +201,12 @@ void copying() {
 
 }  // namespace
 
+namespace exl::test {
+
 void cache() {
   storing_and_attending();
   unusual_groups();
   copying();
 }
+
+}  // namespace exl::test

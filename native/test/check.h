@@ -1,9 +1,16 @@
+// What the parts of the native test program share.
 #pragma once
 
 #include <string>
 
+namespace exl::test {
+
 // Counts, and says what did not hold.
 void check(bool holds, const std::string& what);
 
-// Keys and values: how they are stored, and attention over them.
-void cache();
+// Of other files, called by main().
+void cache();  // keys and values: how they are stored, and attention over them
+void device();
+void device_faults();
+
+}  // namespace exl::test

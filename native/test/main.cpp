@@ -15,18 +15,20 @@
 #include "memory/buffer.h"
 #include "test/check.h"
 
-namespace {
+namespace exl::test {
 
 int failed = 0, passed = 0;
-
-}  // namespace
 
 void check(bool holds, const std::string& what) {
   holds ? passed++ : failed++;
   if (!holds) std::printf("FAILED: %s\n", what.c_str());
 }
 
+}  // namespace exl::test
+
 namespace {
+
+using namespace exl::test;
 
 // Every task once, whatever the number of threads and tasks, jobs in quick succession.
 void thread_pool() {
@@ -261,6 +263,10 @@ int main() {
   ledger();
   arena();
   loader();
+#ifdef EXL_TEST_EMULATOR
+  device();
+  device_faults();
+#endif
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;
 }

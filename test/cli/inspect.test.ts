@@ -74,7 +74,7 @@ test('heads of which only some caches can be made', async () => {
 test('doctor', async () => {
 	const report = await runJson(['doctor']);
 	expect(Object.keys(report)).toEqual([
-		...['version', 'node', 'platform', 'libc', 'cpuTarget', 'devices', 'lookedFor', 'environment'],
+		...['version', 'node', 'platform', 'libc', 'cpuTarget', 'devices', 'backends', 'lookedFor', 'environment'],
 	]);
 	expect(report).toMatchObject({node: process.version, platform: `${process.platform}-${process.arch}`});
 	expect(report.devices.map((device: {id: string}) => device.id)).toEqual(listDevices().map(({id}) => id));

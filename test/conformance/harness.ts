@@ -5,6 +5,12 @@ import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
 import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
 import type {CacheTypeName} from '../../lib/options/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
+import {roundToHalf} from '../../lib/weights/half.js';
+import {emulatorLibrary} from '../support/emulator.js';
+import {withEnvironment} from '../support/environment.js';
+import {ulp16} from './inputs.js';
+
+const smallestHalf = 2 ** -24;
 
 /** Values, row-major, with their shape. */
 export type Array64 = {readonly shape: readonly number[]; readonly values: Float64Array};
@@ -30,6 +36,10 @@ export type Case = {
 	readonly record: (operands: Operands) => Value;
 	/** How far each element may be from the reference. */
 	readonly tolerance: (index: number, expected: number) => number;
+	/** What more it may be on a backend of halves, its result's own rounding left out. @default 0 */
+	readonly toleranceOfHalves?: number;
+	/** Backends that cannot compute it, and what they say: one that can after all has to be taken off. */
+	readonly refused?: Readonly<Record<string, RegExp>>;
 };
 
 export type Operands = {
@@ -39,28 +49,45 @@ export type Operands = {
 	readonly cache: CacheLayer;
 };
 
+/** A backend, and the environment in which a device of it is opened. */
+type Backend = {
+	readonly name: string;
+	readonly device: DeviceKind;
+	readonly environment: Readonly<Record<string, string>>;
+	/** Whether every value is rounded to a half. */
+	readonly halves: boolean;
+};
+
 /** The targets of the CPU backend this processor runs. */
 export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avx512', 'avx512vnni', 'neon'].filter(runs);
 
+const backends: readonly Backend[] = [
+	...cpuTargets.map(target => ({
+		name: `cpu/${target}`,
+		device: 'cpu' as const,
+		environment: {EXL_CPU_TARGET: target},
+		halves: false,
+	})),
+	...(emulatorLibrary === undefined
+		? []
+		: [
+				{
+					name: 'emulator',
+					device: 'emulator:0' as const,
+					environment: {EXL_BACKEND_PATH: emulatorLibrary},
+					halves: true,
+				},
+			]),
+];
+
 function runs(target: string): boolean {
-	return withTarget(target, () => {
+	return withEnvironment({EXL_CPU_TARGET: target}, () => {
 		try {
 			return addon().cpuTarget() === target;
 		} catch {
 			return false;
 		}
 	});
-}
-
-function withTarget<T>(target: string, run: () => T): T {
-	const before = process.env.EXL_CPU_TARGET;
-	process.env.EXL_CPU_TARGET = target;
-	try {
-		return run();
-	} finally {
-		if (before === undefined) delete process.env.EXL_CPU_TARGET;
-		else process.env.EXL_CPU_TARGET = before;
-	}
 }
 
 /** Runs every case on every backend of this machine and compares each with `reference`. */
@@ -70,10 +97,19 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 			test(name, async () => {
 				const built = make();
 				const expected = await compute(built, 'reference');
-				for (const target of cpuTargets) {
-					const device = withTarget(target, () => Device.acquire('cpu'));
+				const halves = backends.some(backend => backend.halves) ? inHalves(built) : built;
+				const expectedOfHalves = halves === built ? expected : await compute(halves, 'reference');
+				for (const backend of backends) {
+					const device = withEnvironment(backend.environment, () => Device.acquire(backend.device));
 					try {
-						compare(await compute(built, 'cpu'), expected, built.tolerance, `cpu/${target}`);
+						const objection = built.refused?.[backend.name];
+						if (objection) {
+							const error = {code: 'EXL_UNSUPPORTED_OP', message: expect.stringMatching(objection)};
+							await expect(compute(halves, backend.device)).rejects.toMatchObject(error);
+							continue;
+						}
+						const [used, exact] = backend.halves ? [halves, expectedOfHalves] : [built, expected];
+						compare(await compute(used, backend.device), exact, used.tolerance, backend.name);
 					} finally {
 						await device.release();
 					}
@@ -81,6 +117,25 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 			});
 		}
 	});
+}
+
+/** The same case for a backend of halves: of its inputs nothing is lost, of its results half a unit. */
+function inHalves(built: Case): Case {
+	const {tensors = {}, weights = {}, tolerance, toleranceOfHalves = 0} = built;
+	const each = <T>(record: Readonly<Record<string, T>>, round: (value: T) => T) =>
+		Object.fromEntries(Object.entries(record).map(([name, value]) => [name, round(value)]));
+	return {
+		...built,
+		tensors: each(tensors, ({shape, values}) => ({shape, values: values.map(roundToHalf)})),
+		weights: each(weights, weightInHalves),
+		tolerance: (i, y) => tolerance(i, y) + toleranceOfHalves + ulp16 * Math.abs(y) + smallestHalf / 2,
+	};
+}
+
+function weightInHalves(source: WeightSource): WeightSource {
+	if (source.format !== 'float' || source.dtype !== 'F32' || !(source.data instanceof Uint8Array)) return source;
+	const values = new Float32Array(Uint8Array.from(source.data).buffer).map(roundToHalf);
+	return {...source, data: new Uint8Array(values.buffer)};
 }
 
 async function compute(

@@ -65,7 +65,7 @@ describe('ExlError', () => {
 	});
 
 	it('is what the native side throws', () => {
-		const call = () => addon().openDevice('abacus');
+		const call = () => addon().openDevice('abacus', 0, '');
 		expect(call).toThrow(ExlError);
 		expect(call).toThrow(expect.objectContaining({code: 'EXL_DEVICE_UNAVAILABLE'}));
 		expect(() => addon().drain(999_999)).toThrow(expect.objectContaining({code: 'EXL_DISPOSED'}));

@@ -1,0 +1,63 @@
+#include "core/library/backend.h"
+
+namespace exl {
+
+namespace {
+
+size_t scratch_of(const Backend& backend, const Call& call) {
+  const LibraryDevice& device = *static_cast<const LibraryBackend&>(backend).device;
+  ExlMessage message{};
+  int32_t kernel = 0;
+  uint64_t scratch = 0;
+  check_code(device.api().select(device.device(), LibraryCall(call, nullptr).get(), &kernel,
+                                 &scratch, &message),
+             message, call.path);
+  return size_t(scratch);
+}
+
+void run(Backend& backend, const Call& call, const Run& run) {
+  LibraryDevice& device = *static_cast<LibraryBackend&>(backend).device;
+  const LibraryCall forwarded(call, run.scratch);
+  device.start(
+      [&](ExlMessage* m) {
+        return device.api().run(device.device(), call.kernel, forwarded.get(), m);
+      },
+      call.path);
+}
+
+// Stands for every kernel of the library, which chooses among its own.
+constexpr Kernel kForward{"", "library", nullptr, scratch_of, run};
+
+}  // namespace
+
+LibraryBackend::LibraryBackend(std::shared_ptr<LibraryDevice> opened) : device(std::move(opened)) {}
+
+std::span<const Kernel> LibraryBackend::kernels() const { return host_kernels(); }
+
+const Kernel& LibraryBackend::select(Call& call) const {
+  for (const Kernel& kernel : host_kernels())
+    if (std::string_view(kernel.op) == call.op->name) return kernel;
+  ExlMessage message{};
+  int32_t kernel = 0;
+  uint64_t scratch = 0;
+  const ExlCode code = device->api().select(device->device(), LibraryCall(call, nullptr).get(),
+                                            &kernel, &scratch, &message);
+  if (code == EXL_UNSUPPORTED_OP)
+    throw Error(Code::UnsupportedOp,
+                std::string(name()) + " cannot run " + call.op->name + message.text, call.path);
+  check_code(code, message, call.path);
+  call.kernel = kernel;
+  return kForward;
+}
+
+std::shared_ptr<Weight> LibraryBackend::load(const WeightSource& source, const Allocator& allocate,
+                                             const std::string& label) {
+  return load_library_weight(device, source, allocate, label);
+}
+
+std::shared_ptr<Backend> open_backend(std::shared_ptr<const Library> library, int index) {
+  return std::make_shared<LibraryBackend>(
+      std::make_shared<LibraryDevice>(std::move(library), index));
+}
+
+}  // namespace exl

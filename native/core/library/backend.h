@@ -1,0 +1,97 @@
+// The backend that forwards to a library.
+#pragma once
+
+#include <array>
+
+#include "core/library/library.h"
+
+namespace exl {
+
+// An opened device, for as long as anything lies on it.
+class LibraryDevice : public DeviceMemory {
+ public:
+  LibraryDevice(std::shared_ptr<const Library> library, int index);
+  ~LibraryDevice() override;
+
+  void* take(Place place, size_t bytes, size_t* reserved, Kind kind,
+             const std::string& label) override;
+  void give(Place place, void* address) override;
+  void write(void* device, const void* host, size_t bytes) override;
+  void upload(void* device, const void* host, size_t bytes) override;
+  void download(void* host, const void* device, size_t bytes) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+  void synchronize() override;
+
+  // Calls a function of the library, after which something is under way.
+  template <typename F>
+  void start(const F& function, const std::string& where = {}) {
+    under_way_ = true;
+    ExlMessage message{};
+    check_code(function(&message), message, where);
+  }
+
+  void started() { under_way_ = true; }
+
+  const ExlBackendApi& api() const { return *library_->api; }
+  ExlDevice* device() const { return device_; }
+  const ExlTraits& traits() const { return traits_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  std::shared_ptr<const Library> library_;
+  std::string name_;  // `cuda:0`
+  ExlDevice* device_ = nullptr;
+  ExlTraits traits_{};
+  bool under_way_ = false;  // on the engine thread
+};
+
+struct LibraryWeight : Weight {
+  ~LibraryWeight() override;
+  std::shared_ptr<LibraryDevice> device;
+  std::vector<BufferPtr> buffers;
+  ExlWeight* handle = nullptr;
+};
+
+std::shared_ptr<Weight> load_library_weight(const std::shared_ptr<LibraryDevice>& device,
+                                            const WeightSource& source, const Allocator& allocate,
+                                            const std::string& label);
+
+// A call as the library sees it, for as long as the call stays as it is.
+class LibraryCall {
+ public:
+  LibraryCall(const Call& call, void* scratch);
+  LibraryCall(const LibraryCall&) = delete;
+  const ExlCall* get() const { return &call_; }
+
+ private:
+  static constexpr size_t kMost = 8;
+  ExlCall call_{};
+  std::array<ExlInput, kMost> inputs_{};
+  std::array<ExlLayerCache, kMost> caches_{};
+  std::array<ExlTensor, kMost> outputs_{};
+  std::array<const char*, kMost> attribute_names_{};
+};
+
+std::unique_ptr<StepGraphs> make_library_graphs(std::shared_ptr<LibraryDevice> device);
+
+class LibraryBackend : public Backend {
+ public:
+  explicit LibraryBackend(std::shared_ptr<LibraryDevice> opened);
+
+  const char* name() const override { return device->name().c_str(); }
+  Dtype activation_type() const override { return Dtype(device->traits().activation_type); }
+  Dtype cache_type() const override { return Dtype(device->traits().cache_type); }
+  std::span<const Kernel> kernels() const override;
+  std::shared_ptr<DeviceMemory> memory() const override { return device; }
+  std::unique_ptr<StepGraphs> make_graphs() override { return make_library_graphs(device); }
+  const Kernel& select(Call& call) const override;
+  std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
+                               const std::string& label) override;
+
+  const std::shared_ptr<LibraryDevice> device;
+};
+
+// Ops of a device's program that run on the host: they fetch the logits first.
+std::span<const Kernel> host_kernels();
+
+}  // namespace exl

@@ -1,0 +1,244 @@
+#include "cuda/device.h"
+
+#include <algorithm>
+
+namespace exl::cuda {
+
+namespace {
+
+// What cuMemAlloc aligns to, and so the least it takes.
+constexpr size_t kGranularity = 512;
+
+Address address_of(const void* pointer) { return reinterpret_cast<Address>(pointer); }
+
+// After one of these every call of the context fails: a kernel or the hardware did the damage.
+bool loses_device(Result result) {
+  constexpr Result kinds[] = {
+      4,    // the driver is shutting down
+      46,   // the device is gone or held by another process
+      214,  // memory error that could not be corrected
+      220,  // NVLink
+      226,  // the same, contained to this process
+      700,  // illegal address
+      702,  // kernel ran too long
+      709,  // context destroyed
+      710,  // assertion in a kernel
+      714,  // hardware stack
+      715,  // illegal instruction
+      716,  // misaligned address
+      717,  // address space
+      718,  // program counter
+      719,  // launch failed
+      721,  // tensor core
+      999,  // unknown
+  };
+  return std::find(std::begin(kinds), std::end(kinds), result) != std::end(kinds);
+}
+
+std::string bytes_text(size_t bytes) {
+  const bool large = bytes >= size_t(1) << 30;
+  const double value = double(bytes) / double(size_t(1) << (large ? 30 : 20));
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f %s", large ? 2 : 1, value, large ? "GiB" : "MiB");
+  return text;
+}
+
+}  // namespace
+
+std::string result_text(const Driver& driver, Result result) {
+  const char *name = nullptr, *text = nullptr;
+  driver.error_name(result, &name);
+  driver.error_text(result, &text);
+  return std::string(text ? text : "an unknown error") + " (" +
+         (name ? name : std::to_string(result).c_str()) + ")";
+}
+
+Device::Current::Current(Device& device) : device_(device) {
+  {
+    const std::lock_guard lock(device.mutex_);
+    if (!device.lost_.empty())
+      throw Error(Code::DeviceLost, device.name() + " was lost: " + device.lost_ +
+                                        "; dispose of everything on it and open it again");
+  }
+  device.check(device.driver_.context_push(device.context_), "cuCtxPushCurrent");
+}
+
+Device::Current::~Current() {
+  Context ignored;
+  device_.driver_.context_pop(&ignored);
+}
+
+Device::Device(const Driver& driver, int index) : driver_(driver), index_(index) {
+  // The constructor's own failures must not keep what it has made so far.
+  struct Undo {
+    Device* device;
+    ~Undo() {
+      if (device) device->close();
+    }
+  } undo{this};
+  check(driver.context_create(&context_, 0, index), "cuCtxCreate");
+  Context ignored;
+  driver.context_pop(&ignored);
+  const Current current(*this);
+  check(driver.stream_create(&stream_, kNonBlocking), "cuStreamCreate");
+  check(driver.stream_create(&service_, kNonBlocking), "cuStreamCreate");
+  undo.device = nullptr;
+}
+
+Device::~Device() { close(); }
+
+// Whatever a call answers, the context takes everything with it.
+void Device::close() {
+  if (!context_) return;
+  if (driver_.context_push(context_) == kSuccess) {
+    if (stream_) driver_.stream_destroy(stream_);
+    if (service_) driver_.stream_destroy(service_);
+    Context ignored;
+    driver_.context_pop(&ignored);
+  }
+  driver_.context_destroy(context_);
+  context_ = nullptr;
+}
+
+std::string Device::name() const { return std::string(kKind) + ":" + std::to_string(index_); }
+
+void Device::check(Result result, const char* call) {
+  if (result == kSuccess) return;
+  const std::string text = std::string(call) + " failed: " + result_text(driver_, result);
+  if (result == kOutOfMemory)
+    throw Error(Code::OutOfMemory, name() + " has no memory left: " + text);
+  if (!loses_device(result)) throw Error(Code::Internal, name() + ": " + text);
+  std::string first;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lost_.empty()) lost_ = text;
+    first = lost_;
+  }
+  throw Error(Code::DeviceLost,
+              name() + " was lost: " + first + "; dispose of everything on it and open it again");
+}
+
+std::string Device::out_of_memory(bool pinned, size_t bytes) {
+  size_t free = 0, total = 0;
+  driver_.memory_info(&free, &total);
+  if (pinned)
+    return "the system refused " + bytes_text(bytes) + " of pinned memory beside " + name();
+  return name() + " has " + bytes_text(free) + " free of " + bytes_text(total) + ", and " +
+         bytes_text(bytes) + " were asked for";
+}
+
+void* Device::allocate(bool pinned, size_t bytes, size_t* reserved) {
+  const Current current(*this);
+  *reserved = (bytes + kGranularity - 1) / kGranularity * kGranularity;
+  if (pinned) {
+    void* address = nullptr;
+    const Result result = driver_.pinned_allocate(&address, bytes);
+    if (result == kOutOfMemory) throw Error(Code::OutOfMemory, out_of_memory(true, bytes));
+    check(result, "cuMemAllocHost");
+    return address;
+  }
+
+  Address address = 0;
+  const Result result = driver_.memory_allocate(&address, bytes);
+  if (result == kOutOfMemory) throw Error(Code::OutOfMemory, out_of_memory(false, bytes));
+  check(result, "cuMemAlloc");
+  struct Undo {
+    const Driver& driver;
+    Address address;
+    ~Undo() {
+      if (address) driver.memory_free(address);
+    }
+  } undo{driver_, address};
+  {
+    Result waited;
+    const char* call = "cuMemsetD8Async";
+    {
+      const std::lock_guard lock(mutex_);
+      waited = driver_.memory_set(address, 0, bytes, service_);
+      if (waited == kSuccess) {
+        call = "cuStreamSynchronize";
+        waited = driver_.stream_synchronize(service_);
+      }
+    }
+    check(waited, call);
+  }
+  undo.address = 0;
+  return reinterpret_cast<void*>(address);
+}
+
+// The memory of a lost device goes with its context.
+void Device::free(bool pinned, void* address) {
+  if (driver_.context_push(context_) != kSuccess) return;
+  if (pinned)
+    driver_.pinned_free(address);
+  else
+    driver_.memory_free(address_of(address));
+  Context ignored;
+  driver_.context_pop(&ignored);
+}
+
+void Device::write(void* to, const void* from, size_t bytes) {
+  const Current current(*this);
+  Result result;
+  const char* call = "cuMemcpyHtoDAsync";
+  {
+    const std::lock_guard lock(mutex_);
+    result = driver_.upload(address_of(to), from, bytes, service_);
+    if (result == kSuccess) {
+      call = "cuStreamSynchronize";
+      result = driver_.stream_synchronize(service_);
+    }
+  }
+  check(result, call);
+}
+
+void Device::upload(void* to, const void* from, size_t bytes) {
+  const Current current(*this);
+  check(driver_.upload(address_of(to), from, bytes, stream_), "cuMemcpyHtoDAsync");
+}
+
+void Device::download(void* to, const void* from, size_t bytes) {
+  const Current current(*this);
+  check(driver_.download(to, address_of(from), bytes, stream_), "cuMemcpyDtoHAsync");
+}
+
+void Device::copy(void* to, const void* from, size_t bytes) {
+  const Current current(*this);
+  check(driver_.copy(address_of(to), address_of(from), bytes, stream_), "cuMemcpyDtoDAsync");
+}
+
+void Device::synchronize() {
+  const Current current(*this);
+  check(driver_.stream_synchronize(stream_), "cuStreamSynchronize");
+}
+
+void Device::capture_begin() {
+  const Current current(*this);
+  check(driver_.capture_begin(stream_, kCaptureThreadLocal), "cuStreamBeginCapture");
+}
+
+GraphExec Device::capture_end() {
+  const Current current(*this);
+  Graph graph = nullptr;
+  const Result ended = driver_.capture_end(stream_, &graph);
+  GraphExec exec = nullptr;
+  const Result made = ended == kSuccess ? driver_.graph_instantiate(&exec, graph, 0) : kSuccess;
+  if (graph) driver_.graph_destroy(graph);
+  check(ended, "cuStreamEndCapture");
+  check(made, "cuGraphInstantiate");
+  return exec;
+}
+
+void Device::launch(GraphExec graph) {
+  const Current current(*this);
+  check(driver_.graph_launch(graph, stream_), "cuGraphLaunch");
+}
+
+void Device::free(GraphExec graph) {
+  if (driver_.context_push(context_) != kSuccess) return;
+  driver_.graph_exec_destroy(graph);
+  Context ignored;
+  driver_.context_pop(&ignored);
+}
+
+}  // namespace exl::cuda

@@ -1,0 +1,16 @@
+// Which devices there are, and why one cannot be used.
+#pragma once
+
+#include "core/backend_api.h"
+#include "cuda/driver.h"
+
+namespace exl::cuda {
+
+// Fills in up to `capacity`; returns how many there are of them. Throws DeviceUnavailable if there
+// can be none.
+int list_devices(const Driver& driver, ExlDeviceInfo* infos, int capacity);
+
+// Throws DeviceUnavailable, saying why.
+void require_usable(const Driver& driver, int index);
+
+}  // namespace exl::cuda

@@ -1,0 +1,21 @@
+// Every kernel, best first.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "cuda/call.h"
+
+namespace exl::cuda {
+
+struct Kernel {
+  const char* op;
+  const char* name;
+  std::string (*refuses)(const ExlCall&);  // an objection, or nothing; null: never refuses
+  uint64_t (*scratch)(const ExlCall&);     // bytes, for the call at its largest; null: none
+  void (*run)(Stream, const ExlCall&);     // launches
+};
+
+std::span<const Kernel> kernels();
+
+}  // namespace exl::cuda

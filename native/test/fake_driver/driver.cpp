@@ -1,0 +1,361 @@
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "cuda/device.h"
+#include "test/fake_driver/state.h"
+
+namespace exl::fake {
+
+using cuda::Address;
+using cuda::Context;
+using cuda::Graph;
+using cuda::GraphExec;
+using cuda::kOutOfMemory;
+using cuda::kSuccess;
+using cuda::Result;
+using cuda::Stream;
+
+namespace {
+
+constexpr Result kInvalidValue = 1, kInvalidDevice = 101, kInvalidContext = 201;
+constexpr Result kLaunchFailed = 719, kCaptureInvalid = 901;
+
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+bool loses_device(Result result) { return result >= 700 && result <= 719; }
+
+// Before every call but those that give something back.
+Result begin() {
+  State& s = state();
+  CUctx_st* context = current();
+  if (context && context->lost) return context->lost;
+  if (++s.calls != s.settings.fail_at) return kSuccess;
+  if (context && loses_device(s.settings.fail_with)) context->lost = s.settings.fail_with;
+  return s.settings.fail_with;
+}
+
+// The same, of calls that need a context.
+Result begin_in_context() {
+  if (!current()) {
+    state().misuse("a call without a context");
+    return kInvalidContext;
+  }
+  return begin();
+}
+
+std::byte* pointer(Address address) { return reinterpret_cast<std::byte*>(address); }
+
+Result init(unsigned) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  return state().settings.devices > 0 ? kSuccess : cuda::kNoDevice;
+}
+
+Result driver_version(int* version) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  *version = state().settings.version;
+  return kSuccess;
+}
+
+Result error_name(Result result, const char** name) {
+  thread_local std::string text;
+  text = "FAKE_ERROR_" + std::to_string(result);
+  *name = text.c_str();
+  return kSuccess;
+}
+
+Result error_text(Result result, const char** text) {
+  thread_local std::string kept;
+  const Lock lock(state().mutex);
+  const std::string& failure = state().failure;
+  kept = result == kLaunchFailed && !failure.empty() ? failure
+         : result == kOutOfMemory                    ? "out of memory"
+                                                     : "a failure on demand";
+  *text = kept.c_str();
+  return kSuccess;
+}
+
+Result device_count(int* count) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  *count = state().settings.devices;
+  return kSuccess;
+}
+
+Result device_name(char* name, int length, int device) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  std::snprintf(name, size_t(length), "emulated GPU %d", device);
+  return kSuccess;
+}
+
+Result device_bus_id(char* id, int length, int device) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  std::snprintf(id, size_t(length), "%d", device);
+  return kSuccess;
+}
+
+Result device_bytes(size_t* bytes, int) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  *bytes = state().settings.total_bytes;
+  return kSuccess;
+}
+
+Result device_attribute(int* value, int attribute, int) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  *value = attribute == cuda::kMajor ? state().settings.major : state().settings.minor;
+  return kSuccess;
+}
+
+Result context_create(Context* context, unsigned, int device) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin()) return r;
+  if (device < 0 || device >= state().settings.devices) return kInvalidDevice;
+  *context = new CUctx_st{device};
+  state().contexts.insert(*context);
+  current() = *context;
+  return kSuccess;
+}
+
+// Takes everything of the context along, as the real one does.
+Result context_destroy(Context context) {
+  State& s = state();
+  const Lock lock(s.mutex);
+  if (!s.contexts.erase(context)) {
+    s.misuse("a context that does not exist was destroyed");
+    return kInvalidContext;
+  }
+  const auto take = [&](auto& set, auto give) {
+    for (auto i = set.begin(); i != set.end();)
+      if ((*i)->context == context)
+        give(*i), i = set.erase(i);
+      else
+        ++i;
+  };
+  take(s.streams, [](Stream stream) { delete stream; });
+  take(s.graphs, [](Graph graph) { delete graph; });
+  take(s.execs, [](GraphExec exec) { delete exec; });
+  std::vector<std::byte*> mine;
+  for (const auto& [data, block] : s.blocks)
+    if (block.context == context) mine.push_back(data);
+  for (std::byte* data : mine) unmap_block(data);
+  if (!mine.empty() && !context->lost) s.misuse("a context was destroyed with memory in it");
+  delete context;
+  return kSuccess;
+}
+
+// One thread never has two contexts here, so there is no stack.
+Result context_push(Context context) {
+  const Lock lock(state().mutex);
+  if (!state().contexts.count(context)) {
+    state().misuse("a context that does not exist was pushed");
+    return kInvalidContext;
+  }
+  if (current()) state().misuse("two contexts on one thread");
+  current() = context;
+  return kSuccess;
+}
+
+Result context_pop(Context* context) {
+  const Lock lock(state().mutex);
+  if (!current()) state().misuse("no context to pop");
+  *context = std::exchange(current(), nullptr);
+  return kSuccess;
+}
+
+Result memory_info(size_t* free, size_t* total) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  *total = state().settings.total_bytes;
+  *free = *total - state().used(current()->device);
+  return kSuccess;
+}
+
+Result memory_allocate(Address* address, size_t bytes) {
+  State& s = state();
+  const Lock lock(s.mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (bytes == 0) return kInvalidValue;
+  if (bytes > s.settings.total_bytes - s.used(current()->device)) return kOutOfMemory;
+  *address = reinterpret_cast<Address>(map_block(current(), bytes, false));
+  return *address ? kSuccess : kOutOfMemory;
+}
+
+Result release(std::byte* data, bool pinned) {
+  State& s = state();
+  const Lock lock(s.mutex);
+  const auto found = s.blocks.find(data);
+  if (found == s.blocks.end() || found->second.pinned != pinned ||
+      found->second.context != current()) {
+    s.misuse("memory was freed that is not there");
+    return kInvalidValue;
+  }
+  if (current()->lost) return current()->lost;
+  const Result waited = drain_all(*current());  // as the real one does
+  if (waited) return waited;
+  unmap_block(data);
+  return kSuccess;
+}
+
+Result memory_free(Address address) { return release(pointer(address), false); }
+Result pinned_free(void* address) { return release(static_cast<std::byte*>(address), true); }
+
+Result pinned_allocate(void** address, size_t bytes) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (bytes == 0) return kInvalidValue;
+  *address = map_block(current(), bytes, true);
+  return *address ? kSuccess : kOutOfMemory;
+}
+
+bool on_device(const void* data, size_t bytes) {
+  const Block* block = find_block(data, bytes);
+  if (block && !block->pinned && block->context == current()) return true;
+  state().misuse("a copy beyond device memory");
+  return false;
+}
+
+// Memory that is not pinned is copied while the caller waits.
+Result start_copy(Stream stream, bool wait, Work work) {
+  if (stream->capturing && wait) {
+    stream->capturing = false;
+    return kCaptureInvalid;
+  }
+  enqueue(stream, std::move(work));
+  return wait ? drain(*stream) : kSuccess;
+}
+
+bool is_pinned(const void* data, size_t bytes) {
+  const Block* block = find_block(data, bytes);
+  return block && block->pinned;
+}
+
+Result memory_set(Address to, unsigned char value, size_t bytes, Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (!on_device(pointer(to), bytes)) return kInvalidValue;
+  return start_copy(stream, false, [=] { std::memset(pointer(to), value, bytes); });
+}
+
+Result upload(Address to, const void* from, size_t bytes, Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (!on_device(pointer(to), bytes)) return kInvalidValue;
+  return start_copy(stream, !is_pinned(from, bytes),
+                    [=] { std::memcpy(pointer(to), from, bytes); });
+}
+
+Result download(void* to, Address from, size_t bytes, Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (!on_device(pointer(from), bytes)) return kInvalidValue;
+  return start_copy(stream, !is_pinned(to, bytes), [=] { std::memcpy(to, pointer(from), bytes); });
+}
+
+Result copy(Address to, Address from, size_t bytes, Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (!on_device(pointer(to), bytes) || !on_device(pointer(from), bytes)) return kInvalidValue;
+  return start_copy(stream, false, [=] { std::memcpy(pointer(to), pointer(from), bytes); });
+}
+
+Result stream_create(Stream* stream, unsigned) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  *stream = new CUstream_st{current(), {}, false};
+  state().streams.insert(*stream);
+  return kSuccess;
+}
+
+template <typename T>
+Result destroy(std::set<T*>& set, T* object, const char* what) {
+  const Lock lock(state().mutex);
+  if (!set.erase(object)) {
+    state().misuse(std::string(what) + " that does not exist was destroyed");
+    return kInvalidValue;
+  }
+  delete object;
+  return kSuccess;
+}
+
+Result stream_destroy(Stream stream) { return destroy(state().streams, stream, "a stream"); }
+
+Result stream_synchronize(Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (stream->capturing) {
+    stream->capturing = false;
+    return kCaptureInvalid;
+  }
+  return drain(*stream);
+}
+
+// What waits runs before, so that the graph holds what was launched since.
+Result capture_begin(Stream stream, int) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (const Result r = drain(*stream)) return r;
+  stream->capturing = true;
+  return kSuccess;
+}
+
+Result capture_end(Stream stream, Graph* graph) {
+  const Lock lock(state().mutex);
+  const bool capturing = std::exchange(stream->capturing, false);
+  std::vector<Work> work = std::exchange(stream->queue, {});
+  if (const Result r = begin_in_context()) return r;
+  if (!capturing) return kCaptureInvalid;
+  *graph = new CUgraph_st{current(), std::move(work)};
+  state().graphs.insert(*graph);
+  return kSuccess;
+}
+
+Result graph_instantiate(GraphExec* exec, Graph graph, unsigned long long) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  *exec = new CUgraphExec_st{current(), graph->work};
+  state().execs.insert(*exec);
+  return kSuccess;
+}
+
+Result graph_launch(GraphExec exec, Stream stream) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  state().graph_launches++;
+  for (const Work& work : exec->work) enqueue(stream, work);
+  return kSuccess;
+}
+
+Result graph_destroy(Graph graph) { return destroy(state().graphs, graph, "a graph"); }
+Result graph_exec_destroy(GraphExec exec) { return destroy(state().execs, exec, "a graph"); }
+
+Result launch_error() {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  return std::exchange(state().launch_error, kSuccess);
+}
+
+bool free_bytes(const char* bus_id, size_t* bytes) {
+  const Lock lock(state().mutex);
+  *bytes = state().settings.total_bytes - state().used(std::atoi(bus_id));
+  return true;
+}
+
+}  // namespace
+
+const cuda::Driver& driver() {
+  static const cuda::Driver table{
+#define EXL_FIELD(field, name, parameters) field,
+      EXL_DRIVER_FUNCTIONS(EXL_FIELD)
+#undef EXL_FIELD
+          launch_error,
+      free_bytes, 12040};
+  return table;
+}
+
+}  // namespace exl::fake

@@ -1,0 +1,52 @@
+// A driver for tests: host memory stands for that of a device, and nothing is forgiven.
+//
+// Streams do nothing until somebody waits for them, so that a missing wait is seen. Device memory
+// can be read and written only while a stream runs: whoever takes a device address for one of the
+// host crashes. A guard page follows each allocation. What is freed or destroyed twice, or belongs
+// to another context, is a misuse, and misuses are counted.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cuda/driver.h"
+
+namespace exl::fake {
+
+struct Settings {
+  int devices = 1;
+  size_t total_bytes = size_t(1) << 30;  // of each device
+  int version = 13000;
+  int major = 8, minor = 0;
+  std::string missing = {};  // why there is no driver at all
+
+  // The call that fails, counted from 1 by `calls()`; 0: none does. Calls that give something back
+  // fail only of a lost device.
+  int64_t fail_at = 0;
+  cuda::Result fail_with = 2;  // loses the device if it is such an error
+};
+
+// Takes effect at once, and starts counting from zero. Without it, EXL_FAKE_DRIVER is looked at
+// whenever devices are listed or opened: `devices=2,total=1048576,fail_at=17,fail_with=700`.
+void configure(const Settings& settings);
+
+int64_t calls();
+
+// What the driver holds; all zero after the last device was closed.
+struct Held {
+  int64_t contexts = 0, streams = 0, graphs = 0, device_buffers = 0, pinned_buffers = 0;
+  size_t device_bytes = 0;
+};
+Held held();
+
+int64_t graph_launches();
+std::vector<std::string> misuses();
+
+// Work in order with everything else on the stream; called by launch().
+void enqueue(cuda::Stream stream, std::function<void()> work);
+
+const cuda::Driver& driver();
+
+}  // namespace exl::fake

@@ -1,0 +1,19 @@
+// Twin of native/cuda/launch.cuh: the kernel runs in the emulator when its stream does.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "test/emulator/emulator.h"
+#include "test/fake_driver/fake.h"
+
+namespace exl::cuda {
+
+template <typename Params>
+void launch(void (*kernel)(Params), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+            Params params) {
+  fake::enqueue(stream, [=] {
+    emulator::run(grid, block, shared_bytes, [kernel, &params] { kernel(params); });
+  });
+}
+
+}  // namespace exl::cuda
