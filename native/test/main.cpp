@@ -13,15 +13,20 @@
 #include "cpu/backend.h"
 #include "cpu/thread_pool.h"
 #include "memory/buffer.h"
+#include "test/check.h"
 
 namespace {
 
 int failed = 0, passed = 0;
 
-void check(bool holds, const char* what) {
+}  // namespace
+
+void check(bool holds, const std::string& what) {
   holds ? passed++ : failed++;
-  if (!holds) std::printf("FAILED: %s\n", what);
+  if (!holds) std::printf("FAILED: %s\n", what.c_str());
 }
+
+namespace {
 
 // Every task once, whatever the number of threads and tasks, jobs in quick succession.
 void thread_pool() {
@@ -168,51 +173,14 @@ void loader() {
   check(ledger->totals().buffers == 0, "the loader gives its staging back");
 }
 
-// Every SIMD target agrees with the scalar one: exactly where only integers are summed, else but
-// for rounding.
+// Every SIMD target agrees with the scalar one, but for rounding.
 void targets() {
   using namespace exl::cpu;
   std::mt19937 random(11);
   const auto uniform = [&] { return float(random()) / float(UINT32_MAX) * 2 - 1; };
   const Target& plain = *usable_targets().back();
   for (const Target* target : usable_targets()) {
-    bool quantised = true, multiplied = true, attended = true, rows_agree = true;
-    for (const int bits : {2, 3, 4, 5, 6, 8}) {
-      constexpr int64_t rows = 11, chunks = 6, in = chunks * kChunk - 5, out = 40, tiles = 3;
-      std::vector<float> x(rows * in);
-      for (float& v : x) v = uniform();
-      std::vector<int8_t> bytes[2];
-      std::vector<float> steps[2], y[2];
-      std::vector<int32_t> sums[2];
-      const QuantLinear::Group groups[] = {{bits, 2, 1 << (bits - 1)}, {bits, 4, 1 << (bits - 1)}};
-      std::vector<std::byte> codes(size_t(tiles * chunks * bits * 64));
-      for (std::byte& code : codes) code = std::byte(random());
-      std::vector<uint16_t> scales(size_t(tiles * 2 * kTile));
-      for (uint16_t& scale : scales) scale = uint16_t(0x2000 + random() % 0x400);
-      std::vector<uint8_t> zeros(size_t(tiles * 2 * kTile));
-      for (uint8_t& zero : zeros) zero = uint8_t(random() % 17);
-      std::vector<float> bias(out);
-      for (float& v : bias) v = uniform();
-      int side = 0;
-      for (const Target* t : {&plain, target}) {
-        bytes[side].resize(rows * chunks * 2 * kChunk);
-        steps[side].resize(rows * chunks);
-        sums[side].resize(rows * chunks);
-        y[side].resize(rows * out);
-        t->quantise({x.data(), nullptr, in, chunks, bytes[side].data(), steps[side].data(),
-                     sums[side].data()},
-                    0, rows);
-        t->quant_linear(
-            {codes.data(), chunks * bits * 64, groups, 2, scales.data(),
-             bits == 4 ? zeros.data() : nullptr, chunks, bytes[side].data(), steps[side].data(),
-             sums[side].data(), rows, out, bias.data(), y[side].data()},
-            0, tiles);
-        side++;
-      }
-      quantised = quantised && bytes[0] == bytes[1] && sums[0] == sums[1];
-      for (size_t i = 0; i < y[0].size(); i++)
-        multiplied = multiplied && std::abs(y[0][i] - y[1][i]) <= 1e-5f * (1 + std::abs(y[0][i]));
-    }
+    bool attended = true, rows_agree = true;
     for (const int64_t dim : {8, 40, 64}) {
       constexpr int64_t rows = 70, heads = 4, key_heads = 2;
       std::vector<float> q(size_t(rows * heads * dim)), y[2];
@@ -266,8 +234,6 @@ void targets() {
         rows_agree = rows_agree && std::abs(z[0][i] - z[1][i]) <= 1.01f;
     }
     std::printf("target %s\n", target->name);
-    check(quantised, "activations are quantised alike");
-    check(multiplied, "quantised products agree");
     check(attended, "attention agrees");
     check(rows_agree, "plain products, activations and norms agree");
   }
@@ -277,6 +243,7 @@ void targets() {
 
 int main() {
   targets();
+  quant_linear();
   thread_pool();
   engine();
   ledger();

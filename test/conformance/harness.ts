@@ -45,7 +45,8 @@ function runs(target: string): boolean {
 	});
 }
 
-function withTarget<T>(target: string, run: () => T): T {
+/** `run` with only this target to be had. */
+export function withTarget<T>(target: string, run: () => T): T {
 	const before = process.env.EXL_CPU_TARGET;
 	process.env.EXL_CPU_TARGET = target;
 	try {
@@ -76,7 +77,8 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 	});
 }
 
-async function compute(
+/** The value of one case on one device. */
+export async function compute(
 	{tensors = {}, weights = {}, cache, rows, outputs, sequences = 1, slots, record}: Case,
 	kind: DeviceKind,
 ): Promise<Float64Array> {
