@@ -33,7 +33,7 @@ export type Operands = {
 };
 
 /** The targets of the CPU backend this processor runs. */
-export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avx512', 'avx512vnni', 'neon'].filter(runs);
+export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'neon'].filter(runs);
 
 function runs(target: string): boolean {
 	return withTarget(target, () => {
