@@ -9,29 +9,46 @@
 namespace exl::cpu {
 
 inline constexpr int kTile = 16;   // columns of a quantised tile: one per lane
-inline constexpr int kChunk = 32;  // rows of a quantised chunk: they share an activation scale
+inline constexpr int kChunk = 32;  // rows of a quantised chunk
+inline constexpr int kSpan = 4;    // chunks that share an activation step, at most
+
+// Rows of a quantised matrix with one scale per column. Chunks of a group are cut into spans of
+// kSpan, the last one of what is left.
+struct PackedGroup {
+  int bits;
+  int chunks;
+  int zero;  // of every column, unless the matrix has a zero point for each
+};
+
+// Activations in 16 bits, x = step * word, where the words of a span share step = max|x| / 32512.
+// Eight bits would cost as much where memory is the limit, and are 250 times less exact. Rows that
+// are multiplied together lie together: see RowBlock in kernels/quant_linear.inl.
+struct QuantRows {
+  int64_t rows, chunks, spans;
+  std::byte* words;  // 64 bytes per row and chunk, in the order the target reads them
+  float* steps;      // per row and span
+  int32_t* sums;     // of the words of a span
+};
+
+struct Quantise {
+  const float* x;          // [rows, in]
+  const int32_t* feature;  // [chunks * 32] input of each packed row, -1: none; null: identity
+  int64_t in;
+  const PackedGroup* groups;
+  int64_t group_count;
+  QuantRows to;
+};
 
 // A quantised matrix multiply over some tiles. The layout is described in pack.h.
 struct QuantLinear {
-  struct Group {
-    int bits;
-    int chunks;
-    int zero;  // if `zeros` is null
-  };
   const std::byte* codes;
   int64_t tile_bytes;
-  const Group* groups;
+  const PackedGroup* groups;
   int64_t group_count;
   const uint16_t* scales;  // half [tiles, groups, 16]
   const uint8_t* zeros;    // [tiles, groups, 16], or null
-
-  // Quantised activations; see `quantise`.
-  int64_t chunks;
-  const int8_t* activations;  // [rows, chunks, 2, 32]
-  const float* steps;         // [rows, chunks]
-  const int32_t* sums;        // [rows, chunks]
-
-  int64_t rows, out;
+  QuantRows x;
+  int64_t out;
   const float* bias;  // [out] or null
   float* y;           // [rows, out]
 };
@@ -46,18 +63,6 @@ struct FloatLinear {
   const float* bias;
   float* y;
   int64_t rows, in, out;
-};
-
-// Rows of activations to 16 bits, as two bytes that are multiplied separately:
-// x = step * (256 high + low), where the 32 values of a chunk share step = max|x| / 32512. One byte
-// costs as much where memory is the limit, and is 250 times less exact.
-struct Quantise {
-  const float* x;          // [rows, in]
-  const int32_t* feature;  // [chunks * 32] input of each packed row, -1: none; null: identity
-  int64_t in, chunks;
-  int8_t* activations;  // per chunk 32 high bytes, then 32 low ones
-  float* steps;
-  int32_t* sums;  // of 256 high + low over a chunk
 };
 
 struct RmsNorm {

@@ -18,22 +18,24 @@ std::string bias_objection(const Call& call) {
 
 // Multiply-adds below which another thread costs more than it saves: some microseconds of work.
 constexpr int64_t kGrain = 1 << 18;
+// The same in activations to quantise.
+constexpr int64_t kQuantiseGrain = 1 << 13;
 
-struct QuantScratch {
-  int8_t* activations;
-  float* steps;
-  int32_t* sums;
-  size_t bytes;
-
-  QuantScratch(std::byte* base, int64_t rows, int64_t chunks) {
-    const auto padded = [](int64_t n) { return (size_t(n) + 63) / 64 * 64; };
-    const size_t codes = padded(rows * chunks * 2 * kChunk), each = padded(rows * chunks * 4);
-    activations = reinterpret_cast<int8_t*>(base);
-    steps = reinterpret_cast<float*>(base + codes);
-    sums = reinterpret_cast<int32_t*>(base + codes + each);
-    bytes = codes + 2 * each;
-  }
-};
+// Places the quantised activations in scratch memory; on nullptr, only counts `bytes`.
+QuantRows quant_rows(std::byte* scratch, int64_t rows, const PackedMatrix& weight, size_t& bytes) {
+  const auto take = [&](int64_t count) {
+    std::byte* place = scratch + bytes;
+    bytes += (size_t(count) + 63) / 64 * 64;
+    return place;
+  };
+  bytes = 0;
+  const int64_t spans = rows * weight.spans;
+  QuantRows result{rows, weight.chunks, weight.spans, nullptr, nullptr, nullptr};
+  result.words = take(rows * weight.chunks * kChunk * 2);
+  result.steps = reinterpret_cast<float*>(take(spans * 4));
+  result.sums = reinterpret_cast<int32_t*>(take(spans * 4));
+  return result;
+}
 
 }  // namespace
 
@@ -43,35 +45,32 @@ std::string quant_linear_refuses(const Call& call) {
 }
 
 size_t quant_linear_scratch(const Backend&, const Call& call) {
-  return QuantScratch(nullptr, call.in(0).rows(), call.weight<PackedMatrix>(1)->chunks).bytes;
+  size_t bytes;
+  quant_rows(nullptr, call.in(0).rows(), *call.weight<PackedMatrix>(1), bytes);
+  return bytes;
 }
 
 void quant_linear(Backend& backend, const Call& call, const Run& run) {
   auto& cpu = static_cast<CpuBackend&>(backend);
   const auto& weight = *call.weight<PackedMatrix>(1);
   const Tensor &x = call.in(0), &y = call.out();
-  const int64_t rows = x.rows();
-  const QuantScratch scratch(run.scratch, rows, weight.chunks);
+  const int64_t rows = x.rows(), groups = int64_t(weight.groups.size());
+  size_t bytes;
+  const QuantRows quantised = quant_rows(run.scratch, rows, weight, bytes);
 
-  const Quantise quantise{
-      x.as<float>(),       weight.features ? weight.features->as<int32_t>() : nullptr,
-      x.columns(),         weight.chunks,
-      scratch.activations, scratch.steps,
-      scratch.sums};
-  cpu.split(rows, kGrain / (weight.chunks * kChunk) + 1,
+  const Quantise quantise{x.as<float>(), weight.features ? weight.features->as<int32_t>() : nullptr,
+                          x.columns(),   weight.groups.data(),
+                          groups,        quantised};
+  cpu.split(rows, kQuantiseGrain / (weight.chunks * kChunk) + 1,
             [&](int64_t first, int64_t end) { cpu.target.quantise(quantise, first, end); });
 
   const QuantLinear linear{weight.codes->data(),
                            weight.tile_bytes,
                            weight.groups.data(),
-                           int64_t(weight.groups.size()),
+                           groups,
                            weight.scales->as<uint16_t>(),
                            weight.zeros ? weight.zeros->as<uint8_t>() : nullptr,
-                           weight.chunks,
-                           scratch.activations,
-                           scratch.steps,
-                           scratch.sums,
-                           rows,
+                           quantised,
                            y.columns(),
                            bias_of(call),
                            y.as<float>()};

@@ -58,6 +58,7 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
     const int64_t chunks = (group.rows + kChunk - 1) / kChunk;
     packed->groups.push_back({group.bits, int(chunks), 1 << (group.bits - 1)});
     packed->chunks += chunks;
+    packed->spans += (chunks + kSpan - 1) / kSpan;
     packed->tile_bytes += chunks * group.bits * 4 * kTile;
     for (int64_t i = 0; i < chunks * kChunk; i++)
       packed_row.push_back(i < group.rows ? int32_t(p + i) : -1);
@@ -106,7 +107,7 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
       const int64_t count = std::min<int64_t>(kTile, columns - tile * kTile);
       std::byte* target = packed->codes->data() + (column / kTile + tile) * packed->tile_bytes;
       const int32_t* row = packed_row.data();
-      for (const QuantLinear::Group& group : packed->groups)
+      for (const PackedGroup& group : packed->groups)
         for (int c = 0; c < group.chunks; c++, row += kChunk, target += group.bits * 4 * kTile) {
           uint8_t codes[kChunk][kTile] = {};
           for (int i = 0; i < kChunk; i++)

@@ -21,8 +21,8 @@
 namespace exl::cpu {
 
 struct PackedMatrix : Weight {
-  std::vector<QuantLinear::Group> groups;
-  int64_t chunks = 0;
+  std::vector<PackedGroup> groups;
+  int64_t chunks = 0, spans = 0;
   int64_t tile_bytes = 0;
   BufferPtr codes;
   BufferPtr scales;    // half [tiles, groups, 16]

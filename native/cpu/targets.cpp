@@ -3,6 +3,9 @@
 #include <string>
 #include <vector>
 
+#if EXL_CPU_HAS_AVXVNNI && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 #if EXL_CPU_HAS_NEON && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -18,6 +21,11 @@ extern const Target target;
 }
 #if EXL_CPU_HAS_AVX2
 namespace avx2 {
+extern const Target target;
+}
+#endif
+#if EXL_CPU_HAS_AVXVNNI
+namespace avxvnni {
 extern const Target target;
 }
 #endif
@@ -38,6 +46,14 @@ extern const Target target;
 #endif
 
 namespace {
+
+#if EXL_CPU_HAS_AVXVNNI && defined(__GNUC__)
+// Not every compiler that has its instructions has it in __builtin_cpu_supports().
+bool avx_vnni_exists() {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
+}
+#endif
 
 #if EXL_CPU_HAS_NEON
 bool neon_dot_product_runs() {
@@ -66,6 +82,9 @@ std::vector<const Target*> usable_targets() {
 #endif
 #if EXL_CPU_HAS_AVX512
   if (avx512_runs) usable.push_back(&avx512::target);
+#endif
+#if EXL_CPU_HAS_AVXVNNI
+  if (avx2_runs && avx_vnni_exists()) usable.push_back(&avxvnni::target);
 #endif
 #if EXL_CPU_HAS_AVX2
   if (avx2_runs) usable.push_back(&avx2::target);

@@ -175,51 +175,14 @@ void loader() {
   check(ledger->totals().buffers == 0, "the loader gives its staging back");
 }
 
-// Every SIMD target agrees with the scalar one: exactly where only integers are summed, else but
-// for rounding.
+// Every SIMD target agrees with the scalar one, but for rounding.
 void targets() {
   using namespace exl::cpu;
   std::mt19937 random(11);
   const auto uniform = [&] { return float(random()) / float(UINT32_MAX) * 2 - 1; };
   const Target& plain = *usable_targets().back();
   for (const Target* target : usable_targets()) {
-    bool quantised = true, multiplied = true, rows_agree = true;
-    for (const int bits : {2, 3, 4, 5, 6, 8}) {
-      constexpr int64_t rows = 11, chunks = 6, in = chunks * kChunk - 5, out = 40, tiles = 3;
-      std::vector<float> x(rows * in);
-      for (float& v : x) v = uniform();
-      std::vector<int8_t> bytes[2];
-      std::vector<float> steps[2], y[2];
-      std::vector<int32_t> sums[2];
-      const QuantLinear::Group groups[] = {{bits, 2, 1 << (bits - 1)}, {bits, 4, 1 << (bits - 1)}};
-      std::vector<std::byte> codes(size_t(tiles * chunks * bits * 64));
-      for (std::byte& code : codes) code = std::byte(random());
-      std::vector<uint16_t> scales(size_t(tiles * 2 * kTile));
-      for (uint16_t& scale : scales) scale = uint16_t(0x2000 + random() % 0x400);
-      std::vector<uint8_t> zeros(size_t(tiles * 2 * kTile));
-      for (uint8_t& zero : zeros) zero = uint8_t(random() % 17);
-      std::vector<float> bias(out);
-      for (float& v : bias) v = uniform();
-      int side = 0;
-      for (const Target* t : {&plain, target}) {
-        bytes[side].resize(rows * chunks * 2 * kChunk);
-        steps[side].resize(rows * chunks);
-        sums[side].resize(rows * chunks);
-        y[side].resize(rows * out);
-        t->quantise({x.data(), nullptr, in, chunks, bytes[side].data(), steps[side].data(),
-                     sums[side].data()},
-                    0, rows);
-        t->quant_linear(
-            {codes.data(), chunks * bits * 64, groups, 2, scales.data(),
-             bits == 4 ? zeros.data() : nullptr, chunks, bytes[side].data(), steps[side].data(),
-             sums[side].data(), rows, out, bias.data(), y[side].data()},
-            0, tiles);
-        side++;
-      }
-      quantised = quantised && bytes[0] == bytes[1] && sums[0] == sums[1];
-      for (size_t i = 0; i < y[0].size(); i++)
-        multiplied = multiplied && std::abs(y[0][i] - y[1][i]) <= 1e-5f * (1 + std::abs(y[0][i]));
-    }
+    bool rows_agree = true;
     for (const FloatType type : {FloatType::F32, FloatType::F16, FloatType::BF16}) {
       constexpr int64_t rows = 5, in = 83, out = 7;
       std::vector<float> x(rows * in), wide(in * out), y[2], up(rows * in), z[2];
@@ -247,8 +210,6 @@ void targets() {
         rows_agree = rows_agree && std::abs(z[0][i] - z[1][i]) <= 1e-5f;
     }
     std::printf("target %s\n", target->name);
-    check(quantised, "activations are quantised alike");
-    check(multiplied, "quantised products agree");
     check(rows_agree, "plain products, activations and norms agree");
   }
 }
@@ -258,6 +219,7 @@ void targets() {
 int main() {
   targets();
   cache();
+  quant_linear();
   thread_pool();
   engine();
   ledger();

@@ -59,7 +59,7 @@ type Backend = {
 };
 
 /** The targets of the CPU backend this processor runs. */
-export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avx512', 'avx512vnni', 'neon'].filter(runs);
+export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'neon'].filter(runs);
 
 const backends: readonly Backend[] = [
 	...cpuTargets.map(target => ({
@@ -138,7 +138,8 @@ function weightInHalves(source: WeightSource): WeightSource {
 	return {...source, data: new Uint8Array(values.buffer)};
 }
 
-async function compute(
+/** The value of one case on one device. */
+export async function compute(
 	{tensors = {}, weights = {}, cache, rows, outputs, sequences = 1, slots, record}: Case,
 	kind: DeviceKind,
 ): Promise<Float64Array> {

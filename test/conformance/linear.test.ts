@@ -1,10 +1,12 @@
-import {expect} from 'vitest';
+import {describe, expect, test} from 'vitest';
+import {Device} from '../../lib/memory/index.js';
 import type {FloatType, QuantSource} from '../../lib/native/index.js';
 import {linear} from '../../lib/ops/index.js';
 import {linearSource} from '../../lib/weights/index.js';
+import {withEnvironment} from '../support/environment.js';
 import {type Packed, packExl2, packGptq} from '../support/quantize.js';
 import {inMemory} from '../support/safetensors.js';
-import {type Case, conformance} from './harness.js';
+import {type Case, compute, conformance, cpuTargets} from './harness.js';
 import {floatWeight, normal, ulp16, ulp32} from './inputs.js';
 
 /** Sums of absolute products, which bound every rounding of a dot product: `[rows, out]`. */
@@ -63,7 +65,7 @@ async function quantSource({tensors, inFeatures, outFeatures}: Packed, version: 
 function quantCase(packed: Packed, source: QuantSource, rows: number): Case {
 	const {inFeatures: inputs, outFeatures: out, dequantised: w} = packed;
 	const x = normal([rows, inputs], 7);
-	/** A bound on the largest activation of any chunk. */
+	/** A bound on the largest activation of any span. */
 	const most = Array.from({length: rows}, (_, r) =>
 		x.values.subarray(r * inputs, (r + 1) * inputs).reduce((max, v) => Math.max(max, Math.abs(v)), 0),
 	);
@@ -136,14 +138,43 @@ const sources = new Map<Packed, QuantSource>();
 for (const packed of [...Object.values(exl2), ...Object.values(gptq)]) sources.set(packed, await quantSource(packed));
 sources.set(v2, await quantSource(v2, 2));
 
-// Rows around the blocks the kernels compute together: 1, 2, 4 and 8.
+// Rows around the blocks the kernels compute together, 1, 2, 4 and 8: all of them for every width.
 const quantCases = Object.fromEntries(
-	Object.entries({...exl2, ...gptq, 'version 2': v2}).flatMap(([name, packed]) =>
-		[1, 2, 7, 13].map(rows => [`${name}, ${rows} rows`, () => quantCase(packed, sources.get(packed)!, rows)]),
-	),
+	Object.entries({...exl2, ...gptq, 'version 2': v2}).flatMap(([name, packed]) => {
+		const counts = name.endsWith('bits') ? [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17] : [1, 2, 7, 13];
+		return counts.map(rows => [`${name}, ${rows} rows`, () => quantCase(packed, sources.get(packed)!, rows)]);
+	}),
 );
 
 conformance('linear, quantised weights', quantCases);
+
+describe('a row of a quantised product', () => {
+	test.each(cpuTargets)('is the same alone and among others on %s', async target => {
+		const packed = exl2['all bits, mixed groups'];
+		const {inFeatures, outFeatures: out} = packed;
+		const x = normal([23, inFeatures], 9);
+		const multiply = (first: number, end: number) => {
+			const values = x.values.subarray(first * inFeatures, end * inFeatures);
+			const tensors = {x: {shape: [end - first, inFeatures], values}};
+			return compute({...quantCase(packed, sources.get(packed)!, 1), tensors}, 'cpu');
+		};
+		const device = withEnvironment({EXL_CPU_TARGET: target}, () => Device.acquire('cpu'));
+		try {
+			const all = await multiply(0, 23);
+			for (const [first, end] of [
+				[0, 1],
+				[5, 6],
+				[17, 19],
+				[22, 23],
+				[3, 16],
+			] as const) {
+				expect(await multiply(first, end), `rows ${first} to ${end - 1}`).toEqual(all.slice(first * out, end * out));
+			}
+		} finally {
+			await device.release();
+		}
+	});
+});
 
 /** Every dequantised weight, bit for bit: the identity times the matrix, on the oracle. */
 conformance(

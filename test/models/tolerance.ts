@@ -9,7 +9,7 @@ import type {Matrix} from '../support/tiny-model.js';
 const u = 2 ** -24;
 const halfUlp = 2 ** -11;
 
-/** An activation times a quantised weight has this many steps from zero to the largest of its 32 neighbours. */
+/** An activation times a quantised weight has this many steps from zero to the largest of those it shares them with. */
 const activationSteps = 32_512;
 
 /** Standard deviations that none of a few million independent errors leaves. */

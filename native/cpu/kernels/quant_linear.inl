@@ -1,8 +1,21 @@
-// Quantised matrix multiply: activations in two bytes times codes, one column per lane, so nothing
-// is summed across lanes. A chunk of 32 rows is two integer dot products; `low` starts at
-// -zero * sum(activations), which subtracts the zero point from every code at once. Sums stay below
-// 2^30 for 8-bit codes and full-scale activations. Each output is accumulated in the same order
-// whatever the number of rows.
+// Quantised matrix multiply: activations of 16 bits times codes, one column per lane, so nothing is
+// summed across lanes. Sums start at -zero * sum(activations), which subtracts the zero point from
+// every code at once, and stay integers over a span. With 8-bit codes, any zero point up to 255 and
+// full-scale activations they stay below 2 * 255 * 32512 * 128 < 2^31. Integers may be summed in
+// any order; floats are summed span after span, the same whatever the number of rows.
+
+// Rows of activations that are multiplied together and lie together, interleaved by chunk: as many
+// blocks of kQuantRows as there are, then of half as many, and so on.
+struct RowBlock {
+  int64_t first, size;
+};
+
+inline RowBlock block_of(int64_t row, int64_t rows) {
+  int64_t first = 0, size = kQuantRows;
+  for (; row >= first + (rows - first) / size * size; size /= 2)
+    first += (rows - first) / size * size;
+  return {first + (row - first) / size * size, size};
+}
 
 // Codes of rows [4 i, 4 i + 4) of a chunk, from planes of 4, 2 and 1 bits (see pack.h).
 template <int kBits, int i>
@@ -24,62 +37,122 @@ inline Bytes codes_of(const std::byte* chunk) {
                   shift_mask<i % 4 * 2 - 4>(load_bytes(chunk + (4 + i / 4) * vector), 3 << 4));
 }
 
-template <int kBits, int kRows, int i>
-inline void accumulate(Ints (&high)[kRows], Ints (&low)[kRows], const std::byte* chunk,
-                       const int8_t* activations, int64_t row_bytes) {
-  const Bytes codes = codes_of<kBits, i>(chunk);
-  const auto add_dot = [&](Ints sum, const int8_t* four) {
-    return kBits == 8 ? dot_wide(sum, codes, broadcast4(four)) : dot(sum, codes, broadcast4(four));
-  };
+// Tiles that are multiplied together, so that activations are read once for them.
+struct TileBlock {
+  int64_t first;
+  int count;  // up to kQuantTiles; computed again in place of those that are missing
+};
+
+template <int kBits, int kRows, int i, int kHalf>
+EXL_INLINE void multiply_half(Sums (&sums)[kRows][kQuantTiles], const Bytes (&quad)[kQuantTiles],
+                              const std::byte* words) {
+  Half codes[kQuantTiles];
+  for (int t = 0; t < kQuantTiles; t++) codes[t] = half_of<kBits, kHalf>(quad[t]);
   for (int r = 0; r < kRows; r++) {
-    const int8_t* four = activations + r * row_bytes + 4 * i;
-    high[r] = add_dot(high[r], four);
-    low[r] = add_dot(low[r], four + kChunk);
+    const auto four = broadcast_half(words + r * 64 + i * 8 + kHalf * 4);
+    for (int t = 0; t < kQuantTiles; t++) add_dot<kHalf>(sums[r][t], codes[t], four);
   }
+}
+
+// A block of few rows sums each product in several places, since adding to one takes a while.
+template <int kRows>
+struct Open {
+  static constexpr int kPlaces =
+      kQuantSums > kRows* kQuantTiles ? kQuantSums / (kRows * kQuantTiles) : 1;
+  Sums sums[kPlaces][kRows][kQuantTiles];
+};
+
+template <int kBits, int kRows, int i>
+EXL_INLINE void multiply_quad(Open<kRows>& open, const std::byte* const* chunk,
+                              const std::byte* words) {
+  constexpr int places = Open<kRows>::kPlaces;
+  Bytes quad[kQuantTiles];
+  for (int t = 0; t < kQuantTiles; t++) quad[t] = codes_of<kBits, i>(chunk[t]);
+  multiply_half<kBits, kRows, i, 0>(open.sums[2 * i % places], quad, words);
+  multiply_half<kBits, kRows, i, 1>(open.sums[(2 * i + 1) % places], quad, words);
 }
 
 template <int kBits, int kRows>
-inline const std::byte* quant_group(const QuantLinear& a, const std::byte* codes, int64_t chunks,
-                                    int64_t first_chunk, int64_t row, Floats scale, Ints zero,
-                                    Floats (&sum)[kRows]) {
-  const int64_t row_bytes = a.chunks * 2 * kChunk;
-  const Ints minus_zero = mul_int(zero, set_int(-1));
-  for (int64_t c = first_chunk; c < first_chunk + chunks; c++, codes += kBits * 64) {
-    const int8_t* activations = a.activations + row * row_bytes + c * 2 * kChunk;
-    Ints high[kRows], low[kRows];
-    for (int r = 0; r < kRows; r++) {
-      high[r] = set_int(0);
-      low[r] = mul_int(minus_zero, set_int(a.sums[(row + r) * a.chunks + c]));
+EXL_INLINE void multiply_chunk(Open<kRows>& open, const std::byte* const* chunk,
+                               const std::byte* words) {
+  multiply_quad<kBits, kRows, 0>(open, chunk, words);
+  multiply_quad<kBits, kRows, 1>(open, chunk, words);
+  multiply_quad<kBits, kRows, 2>(open, chunk, words);
+  multiply_quad<kBits, kRows, 3>(open, chunk, words);
+  multiply_quad<kBits, kRows, 4>(open, chunk, words);
+  multiply_quad<kBits, kRows, 5>(open, chunk, words);
+  multiply_quad<kBits, kRows, 6>(open, chunk, words);
+  multiply_quad<kBits, kRows, 7>(open, chunk, words);
+}
+
+// Where a block of rows and tiles has come to.
+struct Cursor {
+  const std::byte* codes[kQuantTiles];
+  const std::byte* words;
+  const float* steps;
+  const int32_t* sums;
+  int64_t ahead;  // from the codes to those the thread reads next
+};
+
+template <int kBits, int kRows>
+EXL_NOINLINE void multiply_group(Cursor& at, int chunks, const Floats (&scale)[kQuantTiles],
+                                 const Ints (&zero)[kQuantTiles], Floats (&y)[kRows][kQuantTiles]) {
+  Ints minus_zero[kQuantTiles];
+  for (int t = 0; t < kQuantTiles; t++)
+    minus_zero[t] = add_int(set_int(code_offset<kBits>()), mul_int(zero[t], set_int(-1)));
+  for (int left = chunks; left > 0; left -= kSpan) {
+    Open<kRows> open;
+    for (int r = 0; r < kRows; r++)
+      for (int t = 0; t < kQuantTiles; t++) {
+        open.sums[0][r][t] = sums_from(mul_int(minus_zero[t], set_int(at.sums[r])));
+        for (int p = 1; p < open.kPlaces; p++) open.sums[p][r][t] = sums_from(set_int(0));
+      }
+    for (int c = 0; c < kSpan && c < left; c++) {
+      for (int t = 0; t < kQuantTiles; t++)
+        for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
+      multiply_chunk<kBits, kRows>(open, at.codes, at.words);
+      for (int t = 0; t < kQuantTiles; t++) at.codes[t] += kBits * 64;
+      at.words += kRows * 64;
     }
-    accumulate<kBits, kRows, 0>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 1>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 2>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 3>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 4>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 5>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 6>(high, low, codes, activations, row_bytes);
-    accumulate<kBits, kRows, 7>(high, low, codes, activations, row_bytes);
     for (int r = 0; r < kRows; r++) {
-      const Floats total = to_floats(add_int(shift_left<8>(high[r]), low[r]));
-      sum[r] = fma(total, mul(scale, set(a.steps[(row + r) * a.chunks + c])), sum[r]);
+      const Floats step = set(at.steps[r]);
+      for (int t = 0; t < kQuantTiles; t++) {
+        Ints sum = total(open.sums[0][r][t]);
+        for (int p = 1; p < open.kPlaces; p++) sum = add_int(sum, total(open.sums[p][r][t]));
+        y[r][t] = fma(to_floats(sum), mul(scale[t], step), y[r][t]);
+      }
     }
+    at.steps += kRows;
+    at.sums += kRows;
   }
-  return codes;
 }
 
 template <int kRows>
-inline void quant_tile(const QuantLinear& a, int64_t tile, int64_t row) {
-  Floats sum[kRows];
-  for (int r = 0; r < kRows; r++) sum[r] = set(0);
-  const std::byte* codes = a.codes + tile * a.tile_bytes;
-  int64_t chunk = 0;
+inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, int64_t ahead) {
+  Floats y[kRows][kQuantTiles];
+  for (int r = 0; r < kRows; r++)
+    for (int t = 0; t < kQuantTiles; t++) y[r][t] = set(0);
+  Cursor at{{},
+            a.x.words + row * a.x.chunks * 64,
+            a.x.steps + row * a.x.spans,
+            a.x.sums + row * a.x.spans,
+            ahead};
+  int64_t tile[kQuantTiles];
+  for (int t = 0; t < kQuantTiles; t++) {
+    tile[t] = tiles.first + (t < tiles.count ? t : 0);
+    at.codes[t] = a.codes + tile[t] * a.tile_bytes;
+  }
   for (int64_t g = 0; g < a.group_count; g++) {
-    const QuantLinear::Group& group = a.groups[g];
-    const int64_t lanes = (tile * a.group_count + g) * kTile;
-    const Floats scale = load_half(a.scales + lanes);
-    const Ints zero = a.zeros ? load_ints(a.zeros + lanes) : set_int(group.zero);
+    const PackedGroup& group = a.groups[g];
+    Floats scale[kQuantTiles];
+    Ints zero[kQuantTiles];
+    for (int t = 0; t < kQuantTiles; t++) {
+      const int64_t lanes = (tile[t] * a.group_count + g) * kTile;
+      scale[t] = load_half(a.scales + lanes);
+      zero[t] = a.zeros ? load_ints(a.zeros + lanes) : set_int(group.zero);
+    }
     const auto run = [&]<int kBits>() {
-      codes = quant_group<kBits, kRows>(a, codes, group.chunks, chunk, row, scale, zero, sum);
+      multiply_group<kBits, kRows>(at, group.chunks, scale, zero, y);
     };
     switch (group.bits) {
       case 2:
@@ -101,60 +174,88 @@ inline void quant_tile(const QuantLinear& a, int64_t tile, int64_t row) {
         run.template operator()<8>();
         break;
     }
-    chunk += group.chunks;
   }
 
-  const int64_t column = tile * kTile;
-  const int columns = int(a.out - column < kTile ? a.out - column : kTile);
-  for (int r = 0; r < kRows; r++) {
-    if (a.bias) sum[r] = add(sum[r], load_partial(a.bias + column, columns));
-    store_partial(a.y + (row + r) * a.out + column, sum[r], columns);
+  for (int t = 0; t < tiles.count; t++) {
+    const int64_t column = tile[t] * kTile;
+    const int columns = int(a.out - column < kTile ? a.out - column : kTile);
+    for (int r = 0; r < kRows; r++) {
+      if (a.bias) y[r][t] = add(y[r][t], load_partial(a.bias + column, columns));
+      store_partial(a.y + (row + r) * a.out + column, y[r][t], columns);
+    }
   }
 }
+
+// Activations that stay in a cache while tiles go by.
+constexpr int64_t kCachedBytes = int64_t(256) << 10;
 
 void quant_linear(const QuantLinear& a, int64_t first_tile, int64_t end_tile) {
-  for (int64_t tile = first_tile; tile < end_tile; tile++) {
-    int64_t row = 0;
-    for (; row + kQuantRows <= a.rows; row += kQuantRows) quant_tile<kQuantRows>(a, tile, row);
-    if constexpr (kQuantRows > 4)
-      for (; row + 4 <= a.rows; row += 4) quant_tile<4>(a, tile, row);
-    if constexpr (kQuantRows > 2)
-      for (; row + 2 <= a.rows; row += 2) quant_tile<2>(a, tile, row);
-    for (; row < a.rows; row++) quant_tile<1>(a, tile, row);
-  }
+  const int64_t blocks = kCachedBytes / (kQuantRows * a.x.chunks * 64);
+  const int64_t cached = (blocks > 0 ? blocks : 1) * kQuantRows;
+  for (int64_t first_row = 0; first_row < a.x.rows; first_row += cached)
+    for (int64_t tile = first_tile; tile < end_tile; tile += kQuantTiles) {
+      const int64_t left = end_tile - tile;
+      const TileBlock tiles{tile, int(left < kQuantTiles ? left : kQuantTiles)};
+      const int64_t ahead = left > kQuantTiles ? kQuantTiles * a.tile_bytes : 0;
+      for (int64_t row = first_row; row < a.x.rows && row < first_row + cached;) {
+        const int64_t size = block_of(row, a.x.rows).size;
+        if (size == 1) multiply_block<1>(a, tiles, row, ahead);
+        if constexpr (kQuantRows >= 2)
+          if (size == 2) multiply_block<2>(a, tiles, row, ahead);
+        if constexpr (kQuantRows >= 4)
+          if (size == 4) multiply_block<4>(a, tiles, row, ahead);
+        if constexpr (kQuantRows >= 8)
+          if (size == 8) multiply_block<8>(a, tiles, row, ahead);
+        row += size;
+      }
+    }
 }
 
-// The bytes of 16 values: the low ones are signed, so the high ones round up.
-inline void store_bytes(int8_t* to, Ints values) {
-  const Ints high = shift_right<8>(add_int(values, set_int(128)));
-  store_int8(to, high);
-  store_int8(to + kChunk, add_int(values, mul_int(high, set_int(-256))));
+// The inputs of packed rows [begin, begin + count), gathered if they do not lie together.
+inline const float* inputs_of(const Quantise& a, const float* x, int64_t begin, int count,
+                              float* gathered) {
+  if (a.feature) {
+    const int32_t* feature = a.feature + begin;
+    for (int i = 0; i < count; i += 4) {
+      const int32_t f0 = feature[i], f1 = feature[i + 1], f2 = feature[i + 2], f3 = feature[i + 3];
+      if ((f0 | f1 | f2 | f3) < 0) {
+        for (int k = i; k < i + 4; k++) gathered[k] = feature[k] < 0 ? 0 : x[feature[k]];
+        continue;
+      }
+      const float x0 = x[f0], x1 = x[f1], x2 = x[f2], x3 = x[f3];
+      gathered[i] = x0, gathered[i + 1] = x1, gathered[i + 2] = x2, gathered[i + 3] = x3;
+    }
+    return gathered;
+  }
+  if (begin + count <= a.in) return x + begin;
+  for (int i = 0; i < count; i++) gathered[i] = begin + i < a.in ? x[begin + i] : 0;
+  return gathered;
 }
 
 void quantise(const Quantise& a, int64_t first_row, int64_t end_row) {
-  for (int64_t r = first_row; r < end_row; r++)
-    for (int64_t c = 0; c < a.chunks; c++) {
-      const float* x = a.x + r * a.in;
-      const int64_t begin = c * kChunk;
-      float gathered[kChunk];
-      const float* from = x + begin;
-      if (a.feature || begin + kChunk > a.in) {
-        for (int i = 0; i < kChunk; i++) {
-          const int64_t feature = a.feature          ? a.feature[begin + i]
-                                  : begin + i < a.in ? begin + i
-                                                     : -1;
-          gathered[i] = feature < 0 ? 0 : x[feature];
+  for (int64_t r = first_row; r < end_row; r++) {
+    const RowBlock block = block_of(r, a.to.rows);
+    std::byte* words = a.to.words + (block.first * a.to.chunks + r - block.first) * 64;
+    int64_t at = block.first * a.to.spans + r - block.first, row = 0;
+    for (int64_t g = 0; g < a.group_count; g++)
+      for (int left = a.groups[g].chunks; left > 0; left -= kSpan, at += block.size) {
+        const int count = (left < kSpan ? left : kSpan) * kChunk;
+        float gathered[kSpan * kChunk];
+        const float* x = inputs_of(a, a.x + r * a.in, row, count, gathered);
+        Floats largest = set(0);
+        for (int i = 0; i < count; i += 16) largest = max(largest, abs(load(x + i)));
+        const float most = reduce_max(largest);
+        const Floats scale = set(most > 0 ? 32512 / most : 0);
+        Ints sum = set_int(0);
+        for (int i = 0; i < count; i += 16) {
+          const Ints values = to_ints(mul(load(x + i), scale));
+          store_quads(words + i % kChunk * 2, values);
+          sum = add_int(sum, values);
+          if (i % kChunk) words += block.size * 64;
         }
-        from = gathered;
+        a.to.steps[at] = most / 32512;
+        a.to.sums[at] = reduce_add_int(sum);
+        row += count;
       }
-      const Floats low = load(from), high = load(from + 16);
-      const float most = reduce_max(max(abs(low), abs(high)));
-      const Floats scale = set(most > 0 ? 32512 / most : 0);
-      const Ints first = to_ints(mul(low, scale)), second = to_ints(mul(high, scale));
-      int8_t* to = a.activations + (r * a.chunks + c) * 2 * kChunk;
-      store_bytes(to, first);
-      store_bytes(to + 16, second);
-      a.steps[r * a.chunks + c] = most / 32512;
-      a.sums[r * a.chunks + c] = reduce_add_int(add_int(first, second));
-    }
+  }
 }

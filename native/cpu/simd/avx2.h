@@ -1,4 +1,5 @@
-// 16 lanes in two AVX2 registers, with FMA and F16C.
+// 16 lanes in two AVX2 registers, with FMA and F16C. With AVX-VNNI (EXL_SIMD_VNNI) products are
+// added to sums in one instruction.
 #pragma once
 
 #include <immintrin.h>
@@ -19,8 +20,8 @@ struct Ints {
 using Bytes = Ints;
 
 // Register blocks that fit 16 registers.
-constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
-              kScoreVectors = 1, kSingleVectors = 4;
+constexpr int kQuantRows = 4, kQuantTiles = 1, kQuantSums = 2, kFloatRows = 2, kFloatColumns = 2,
+              kScoreQueries = 4, kScoreVectors = 1, kSingleVectors = 4;
 
 inline Floats set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
@@ -114,14 +115,6 @@ inline int reduce_add_int(Ints a) {
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
   return _mm_cvtsi128_si32(four);
 }
-template <int kShift>
-inline Ints shift_left(Ints a) {
-  return {_mm256_slli_epi32(a.low, kShift), _mm256_slli_epi32(a.high, kShift)};
-}
-template <int kShift>
-inline Ints shift_right(Ints a) {
-  return {_mm256_srai_epi32(a.low, kShift), _mm256_srai_epi32(a.high, kShift)};
-}
 inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline Ints to_ints(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Floats times_power_of_two(Floats a, Ints n) {
@@ -188,25 +181,51 @@ inline Bytes either(Bytes a, Bytes b) {
   return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
 }
 
-inline Ints broadcast4(const int8_t* p) {
-  int32_t quad;
-  memcpy(&quad, p, 4);
-  return set_int(quad);
+inline void prefetch(const std::byte* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
 }
 
-// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
-// any.
-inline Ints dot(Ints acc, Bytes codes, Ints a) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto half = [&](__m256i sum, __m256i c, __m256i x) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(c, x), ones));
-  };
-  return {half(acc.low, codes.low, a.low), half(acc.high, codes.high, a.high)};
+// Four rows of a chunk are multiplied in two halves of 16-bit words, rows 0 and 2, then 1 and 3:
+// so they come out of a vector of bytes.
+using Half = Ints;
+template <int kBits, int kHalf>
+inline Half half_of(Bytes codes) {
+  if constexpr (kHalf) return {_mm256_srli_epi16(codes.low, 8), _mm256_srli_epi16(codes.high, 8)};
+  const __m256i low_byte = _mm256_set1_epi16(255);
+  return {_mm256_and_si256(codes.low, low_byte), _mm256_and_si256(codes.high, low_byte)};
 }
-inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
-  // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
-  const Ints high = dot(set_int(0), shift_mask<4>(codes, 15), a);
-  return dot(add_int(acc, shift_left<4>(high)), shift_mask<0>(codes, 15), a);
+inline void store_quads(std::byte* p, Ints x) {
+  constexpr int even_first = _MM_SHUFFLE(3, 1, 2, 0);
+  const __m256i words = _mm256_packs_epi32(_mm256_shuffle_epi32(x.low, even_first),
+                                           _mm256_shuffle_epi32(x.high, even_first));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, even_first));
+}
+inline Half broadcast_half(const std::byte* p) {
+  int32_t pair;
+  memcpy(&pair, p, 4);
+  return set_int(pair);
+}
+
+using Sums = Ints;
+template <int kBits>
+constexpr int code_offset() {
+  return 0;
+}
+inline Sums sums_from(Ints start) { return start; }
+inline Ints total(Sums sums) { return sums; }
+// sums[lane] += the products of the codes and activations of a half.
+template <int kHalf>
+inline void add_dot(Sums& sums, Half codes, Half activations) {
+#ifdef EXL_SIMD_VNNI
+  sums = {_mm256_dpwssd_avx_epi32(sums.low, codes.low, activations.low),
+          _mm256_dpwssd_avx_epi32(sums.high, codes.high, activations.high)};
+#else
+  sums = {_mm256_add_epi32(sums.low, _mm256_madd_epi16(codes.low, activations.low)),
+          _mm256_add_epi32(sums.high, _mm256_madd_epi16(codes.high, activations.high))};
+#if defined(__GNUC__)
+  asm("" : "+x"(sums.low), "+x"(sums.high));  // or else GCC keeps all products to add them later
+#endif
+#endif
 }
 
 }  // namespace exl::cpu::EXL_TARGET

@@ -1,4 +1,4 @@
-// 16 lanes in one AVX-512 register. With VNNI (EXL_SIMD_VNNI) the byte dot product is one
+// 16 lanes in one AVX-512 register. With VNNI (EXL_SIMD_VNNI) products are added to sums in one
 // instruction.
 #pragma once
 
@@ -16,8 +16,8 @@ using Ints = __m512i;
 using Bytes = __m512i;
 
 // Register blocks that fit 32 registers.
-constexpr int kQuantRows = 8, kFloatRows = 4, kFloatColumns = 4, kScoreQueries = 4,
-              kScoreVectors = 2, kSingleVectors = 4;
+constexpr int kQuantRows = 8, kQuantTiles = 2, kQuantSums = 8, kFloatRows = 4, kFloatColumns = 4,
+              kScoreQueries = 4, kScoreVectors = 2, kSingleVectors = 4;
 
 inline __mmask16 first(int n) { return __mmask16((1u << n) - 1); }
 
@@ -57,14 +57,6 @@ inline void store_int8(int8_t* p, Ints x) {
 inline Ints mul_int(Ints a, Ints b) { return _mm512_mullo_epi32(a, b); }
 inline Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline int reduce_add_int(Ints a) { return _mm512_reduce_add_epi32(a); }
-template <int kShift>
-inline Ints shift_left(Ints a) {
-  return _mm512_slli_epi32(a, kShift);
-}
-template <int kShift>
-inline Ints shift_right(Ints a) {
-  return _mm512_srai_epi32(a, kShift);
-}
 inline Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
 inline Ints to_ints(Floats a) { return _mm512_cvtps_epi32(a); }
 inline Floats times_power_of_two(Floats a, Ints n) { return _mm512_scalef_ps(a, to_floats(n)); }
@@ -106,27 +98,43 @@ inline Bytes shift_mask(Bytes a, int mask) {
 }
 inline Bytes either(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
 
-inline Ints broadcast4(const int8_t* p) {
-  int32_t quad;
-  memcpy(&quad, p, 4);
-  return _mm512_set1_epi32(quad);
+inline void prefetch(const std::byte* p) { _mm_prefetch(p, _MM_HINT_T0); }
+
+// Four rows of a chunk are multiplied in two halves of 16-bit words, rows 0 and 2, then 1 and 3:
+// so they come out of a vector of bytes.
+using Half = __m512i;
+template <int kBits, int kHalf>
+inline Half half_of(Bytes codes) {
+  return kHalf ? _mm512_srli_epi16(codes, 8) : _mm512_and_si512(codes, _mm512_set1_epi16(255));
+}
+inline void store_quads(std::byte* p, Ints x) {
+  const __m256i words = _mm512_cvtepi32_epi16(_mm512_shuffle_epi32(x, _MM_PERM_DBCA));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
+}
+inline Half broadcast_half(const std::byte* p) {
+  int32_t pair;
+  memcpy(&pair, p, 4);
+  return _mm512_set1_epi32(pair);
 }
 
-// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
-// any.
+using Sums = Ints;
+template <int kBits>
+constexpr int code_offset() {
+  return 0;
+}
+inline Sums sums_from(Ints start) { return start; }
+inline Ints total(Sums sums) { return sums; }
+// sums[lane] += the products of the codes and activations of a half.
+template <int kHalf>
+inline void add_dot(Sums& sums, Half codes, Half activations) {
 #ifdef EXL_SIMD_VNNI
-inline Ints dot(Ints acc, Bytes codes, Ints a) { return _mm512_dpbusd_epi32(acc, codes, a); }
-inline Ints dot_wide(Ints acc, Bytes codes, Ints a) { return _mm512_dpbusd_epi32(acc, codes, a); }
+  sums = _mm512_dpwssd_epi32(sums, codes, activations);
 #else
-inline Ints dot(Ints acc, Bytes codes, Ints a) {
-  const Ints pairs = _mm512_maddubs_epi16(codes, a);
-  return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
-}
-inline Ints dot_wide(Ints acc, Bytes codes, Ints a) {
-  // Pairs of whole bytes would overflow 16 bits, pairs of nibbles do not.
-  const Ints high = dot(_mm512_setzero_si512(), shift_mask<4>(codes, 15), a);
-  return dot(add_int(acc, shift_left<4>(high)), shift_mask<0>(codes, 15), a);
-}
+  sums = _mm512_add_epi32(sums, _mm512_madd_epi16(codes, activations));
+#if defined(__GNUC__)
+  asm("" : "+v"(sums));  // or else GCC keeps all products and adds them in the end
 #endif
+#endif
+}
 
 }  // namespace exl::cpu::EXL_TARGET

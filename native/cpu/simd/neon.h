@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/inline.h"
+
 namespace exl::cpu::EXL_TARGET {
 
 struct Floats {
@@ -21,17 +23,17 @@ struct Bytes {
 };
 
 // Register blocks that fit 32 registers of four lanes.
-constexpr int kQuantRows = 2, kFloatRows = 2, kFloatColumns = 2, kScoreQueries = 4,
-              kScoreVectors = 1, kSingleVectors = 4;
+constexpr int kQuantRows = 2, kQuantTiles = 1, kQuantSums = 1, kFloatRows = 2, kFloatColumns = 2,
+              kScoreQueries = 4, kScoreVectors = 1, kSingleVectors = 4;
 
 template <typename Result, typename F>
-inline Result each(F f) {
+EXL_INLINE Result each(F f) {
   Result result;
   for (int i = 0; i < 4; i++) result.at[i] = f(i);
   return result;
 }
 
-inline Floats set(float x) {
+EXL_INLINE Floats set(float x) {
   return each<Floats>([=](int) { return vdupq_n_f32(x); });
 }
 inline Floats load(const float* p) {
@@ -64,13 +66,13 @@ inline void store_half(uint16_t* p, const Floats& x) {
 inline Floats add(const Floats& a, const Floats& b) {
   return each<Floats>([&](int i) { return vaddq_f32(a.at[i], b.at[i]); });
 }
-inline Floats mul(const Floats& a, const Floats& b) {
+EXL_INLINE Floats mul(const Floats& a, const Floats& b) {
   return each<Floats>([&](int i) { return vmulq_f32(a.at[i], b.at[i]); });
 }
 inline Floats div(const Floats& a, const Floats& b) {
   return each<Floats>([&](int i) { return vdivq_f32(a.at[i], b.at[i]); });
 }
-inline Floats fma(const Floats& a, const Floats& b, const Floats& c) {
+EXL_INLINE Floats fma(const Floats& a, const Floats& b, const Floats& c) {
   return each<Floats>([&](int i) { return vfmaq_f32(c.at[i], a.at[i], b.at[i]); });
 }
 inline Floats max(const Floats& a, const Floats& b) {
@@ -89,7 +91,7 @@ inline float reduce_max(const Floats& a) {
   return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.at[0], a.at[1]), vmaxq_f32(a.at[2], a.at[3])));
 }
 
-inline Ints set_int(int x) {
+EXL_INLINE Ints set_int(int x) {
   return each<Ints>([=](int) { return vdupq_n_s32(x); });
 }
 inline Ints load_ints(const uint8_t* p) {
@@ -104,24 +106,16 @@ inline void store_int8(int8_t* p, const Ints& x) {
   const int16x8_t high = vcombine_s16(vmovn_s32(x.at[2]), vmovn_s32(x.at[3]));
   vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
 }
-inline Ints mul_int(const Ints& a, const Ints& b) {
+EXL_INLINE Ints mul_int(const Ints& a, const Ints& b) {
   return each<Ints>([&](int i) { return vmulq_s32(a.at[i], b.at[i]); });
 }
-inline Ints add_int(const Ints& a, const Ints& b) {
+EXL_INLINE Ints add_int(const Ints& a, const Ints& b) {
   return each<Ints>([&](int i) { return vaddq_s32(a.at[i], b.at[i]); });
 }
 inline int reduce_add_int(const Ints& a) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(a.at[0], a.at[1]), vaddq_s32(a.at[2], a.at[3])));
 }
-template <int kShift>
-inline Ints shift_left(const Ints& a) {
-  return each<Ints>([&](int i) { return vshlq_n_s32(a.at[i], kShift); });
-}
-template <int kShift>
-inline Ints shift_right(const Ints& a) {
-  return each<Ints>([&](int i) { return vshrq_n_s32(a.at[i], kShift); });
-}
-inline Floats to_floats(const Ints& a) {
+EXL_INLINE Floats to_floats(const Ints& a) {
   return each<Floats>([&](int i) { return vcvtq_f32_s32(a.at[i]); });
 }
 inline Ints to_ints(const Floats& a) {
@@ -135,18 +129,18 @@ inline Floats times_power_of_two(const Floats& a, const Ints& n) {
 }
 
 // Codes of a cache (see core/cache.h), 16 at a time. A table turns 4 bits into 2 code - 15.
-inline Floats widen_int8(int8x16_t bytes) {
+EXL_INLINE Floats widen_int8(int8x16_t bytes) {
   const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
   const auto widen = [](int16x4_t x) { return vcvtq_f32_s32(vmovl_s16(x)); };
   return {{widen(vget_low_s16(low)), widen(vget_high_s16(low)), widen(vget_low_s16(high)),
            widen(vget_high_s16(high))}};
 }
-inline Floats widen_int4(uint8x16_t codes) {
+EXL_INLINE Floats widen_int4(uint8x16_t codes) {
   alignas(16) static const int8_t odd[16] = {-15, -13, -11, -9, -7, -5, -3, -1,
                                              1,   3,   5,   7,  9,  11, 13, 15};
   return widen_int8(vqtbl1q_s8(vld1q_s8(odd), codes));
 }
-inline Floats load_e5m2(const uint8_t* p) {
+EXL_INLINE Floats load_e5m2(const uint8_t* p) {
   const uint8x16_t zero = vdupq_n_u8(0), bytes = vld1q_u8(p);
   const uint16x8_t low = vreinterpretq_u16_u8(vzip1q_u8(zero, bytes));
   const uint16x8_t high = vreinterpretq_u16_u8(vzip2q_u8(zero, bytes));
@@ -154,53 +148,85 @@ inline Floats load_e5m2(const uint8_t* p) {
   return {{widen(vget_low_u16(low)), widen(vget_high_u16(low)), widen(vget_low_u16(high)),
            widen(vget_high_u16(high))}};
 }
-inline Floats load_int8(const uint8_t* p) { return widen_int8(vreinterpretq_s8_u8(vld1q_u8(p))); }
+EXL_INLINE Floats load_int8(const uint8_t* p) {
+  return widen_int8(vreinterpretq_s8_u8(vld1q_u8(p)));
+}
 // 8 bytes; low nibbles are even lanes.
-inline Floats load_int4(const uint8_t* p) {
+EXL_INLINE Floats load_int4(const uint8_t* p) {
   const uint8x8_t bytes = vld1_u8(p);
   const uint8x8x2_t codes = vzip_u8(vand_u8(bytes, vdup_n_u8(15)), vshr_n_u8(bytes, 4));
   return widen_int4(vcombine_u8(codes.val[0], codes.val[1]));
 }
 // 16 bytes, a lane each.
-inline void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
+EXL_INLINE void load_int4_pairs(const uint8_t* p, Floats& low, Floats& high) {
   const uint8x16_t bytes = vld1q_u8(p);
   low = widen_int4(vandq_u8(bytes, vdupq_n_u8(15)));
   high = widen_int4(vshrq_n_u8(bytes, 4));
 }
 
-inline Bytes load_bytes(const std::byte* p) {
+EXL_INLINE Bytes load_bytes(const std::byte* p) {
   return each<Bytes>([=](int i) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p) + 16 * i); });
 }
 template <int kShift>
-inline Bytes shift_mask(const Bytes& a, int mask) {
+EXL_INLINE Bytes shift_mask(const Bytes& a, int mask) {
   const int8x16_t by = vdupq_n_s8(int8_t(-kShift));
   return each<Bytes>(
       [&](int i) { return vandq_u8(vshlq_u8(a.at[i], by), vdupq_n_u8(uint8_t(mask))); });
 }
-inline Bytes either(const Bytes& a, const Bytes& b) {
+EXL_INLINE Bytes either(const Bytes& a, const Bytes& b) {
   return each<Bytes>([&](int i) { return vorrq_u8(a.at[i], b.at[i]); });
 }
 
-inline int8x16_t broadcast4(const int8_t* p) {
-  int32_t quad;
-  memcpy(&quad, p, 4);
-  return vreinterpretq_s8_s32(vdupq_n_s32(quad));
+EXL_INLINE void prefetch(const std::byte* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  __prefetch(p);
+#endif
 }
 
-// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i]; `dot` takes codes below 64, `dot_wide`
-// any.
-inline Ints dot(const Ints& acc, const Bytes& codes, int8x16_t a) {
-  return each<Ints>(
-      [&](int i) { return vdotq_s32(acc.at[i], vreinterpretq_s8_u8(codes.at[i]), a); });
+// The dot product takes bytes. Four rows of a chunk are multiplied in two halves: by the high bytes
+// of their activations, rounded, then by the low ones, which are signed. Each has sums of its own.
+struct Sums {
+  Ints at[2];
+};
+// It takes signed bytes, so codes of 8 bits are moved by -128, and with them their zero point.
+template <int kBits>
+constexpr int code_offset() {
+  return kBits == 8 ? 128 : 0;
 }
-inline Ints dot_wide(const Ints& acc, const Bytes& codes, int8x16_t a) {
-  // The instruction takes signed bytes: 128 is subtracted from the codes and added back as 64 + 64.
-  const int8x16_t sixty_four = vdupq_n_s8(64);
-  return each<Ints>([&](int i) {
-    const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(codes.at[i], vdupq_n_u8(128)));
-    const int32x4_t back = vdotq_s32(vdotq_s32(acc.at[i], sixty_four, a), sixty_four, a);
-    return vdotq_s32(back, centred, a);
-  });
+using Half = Bytes;
+template <int kBits, int kHalf>
+EXL_INLINE Half half_of(const Bytes& codes) {
+  if constexpr (kBits < 8) return codes;
+  return each<Half>([&](int i) { return veorq_u8(codes.at[i], vdupq_n_u8(128)); });
+}
+EXL_INLINE void store_quads(std::byte* p, const Ints& x) {
+  for (int i = 0; i < 4; i++) {
+    const int32x4_t high = vshrq_n_s32(vaddq_s32(x.at[i], vdupq_n_s32(128)), 8);
+    const int32x4_t low = vsubq_s32(x.at[i], vshlq_n_s32(high, 8));
+    const int8x8_t bytes = vmovn_s16(vcombine_s16(vmovn_s32(high), vmovn_s32(low)));
+    vst1_s8(reinterpret_cast<int8_t*>(p) + 8 * i, bytes);
+  }
+}
+EXL_INLINE int8x16_t broadcast_half(const std::byte* p) {
+  int32_t four;
+  memcpy(&four, p, 4);
+  return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+
+EXL_INLINE Sums sums_from(const Ints& start) { return {{set_int(0), start}}; }
+EXL_INLINE Ints total(const Sums& sums) {
+  return each<Ints>(
+      [&](int i) { return vaddq_s32(vshlq_n_s32(sums.at[0].at[i], 8), sums.at[1].at[i]); });
+}
+// sums[lane] += the products of the codes and activations of a half.
+template <int kHalf>
+EXL_INLINE void add_dot(Sums& sums, const Half& codes, int8x16_t activations) {
+  for (int i = 0; i < 4; i++) {
+    int32x4_t& sum = sums.at[kHalf].at[i];
+    sum = vdotq_s32(sum, vreinterpretq_s8_u8(codes.at[i]), activations);
+  }
 }
 
 }  // namespace exl::cpu::EXL_TARGET

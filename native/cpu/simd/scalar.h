@@ -19,8 +19,8 @@ struct Bytes {
   uint8_t at[64];
 };
 
-constexpr int kQuantRows = 1, kFloatRows = 1, kFloatColumns = 1, kScoreQueries = 1,
-              kScoreVectors = 1, kSingleVectors = 1;
+constexpr int kQuantRows = 1, kQuantTiles = 1, kQuantSums = 1, kFloatRows = 1, kFloatColumns = 1,
+              kScoreQueries = 1, kScoreVectors = 1, kSingleVectors = 1;
 
 template <typename Result, typename F>
 inline Result each(F f) {
@@ -132,14 +132,6 @@ inline int reduce_add_int(const Ints& a) {
   for (const int x : a.at) sum += x;
   return sum;
 }
-template <int kShift>
-inline Ints shift_left(const Ints& a) {
-  return each<Ints>([&](int i) { return int32_t(uint32_t(a.at[i]) << kShift); });
-}
-template <int kShift>
-inline Ints shift_right(const Ints& a) {
-  return each<Ints>([&](int i) { return a.at[i] >> kShift; });
-}
 inline Floats to_floats(const Ints& a) {
   return each<Floats>([&](int i) { return float(a.at[i]); });
 }
@@ -186,20 +178,43 @@ inline Bytes either(Bytes a, const Bytes& b) {
   return a;
 }
 
-struct Quad {
-  int8_t at[4];
-};
-inline Quad broadcast4(const int8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
+inline void prefetch(const std::byte*) {}
 
-// acc[lane] += sum over i < 4 of codes[4 lane + i] * a[i].
-inline Ints dot(const Ints& acc, const Bytes& codes, const Quad& a) {
-  return each<Ints>([&](int lane) {
-    const uint8_t* c = codes.at + 4 * lane;
-    return acc.at[lane] + c[0] * a.at[0] + c[1] * a.at[1] + c[2] * a.at[2] + c[3] * a.at[3];
-  });
+// Four rows of a chunk are multiplied in two halves of two rows.
+struct Half {
+  int16_t at[32];
+};
+template <int kBits, int kHalf>
+inline Half half_of(const Bytes& codes) {
+  Half half;
+  for (int i = 0; i < 32; i++) half.at[i] = codes.at[i / 2 * 4 + i % 2 + 2 * kHalf];
+  return half;
 }
-inline Ints dot_wide(const Ints& acc, const Bytes& codes, const Quad& a) {
-  return dot(acc, codes, a);
+inline void store_quads(std::byte* p, const Ints& x) {
+  int16_t words[16];
+  for (int i = 0; i < 16; i++) words[i] = int16_t(x.at[i]);
+  memcpy(p, words, sizeof(words));
+}
+inline Half broadcast_half(const std::byte* p) {
+  Half half;
+  for (int i = 0; i < 16; i++) memcpy(half.at + 2 * i, p, 4);
+  return half;
+}
+
+using Sums = Ints;
+template <int kBits>
+constexpr int code_offset() {
+  return 0;
+}
+inline Sums sums_from(const Ints& start) { return start; }
+inline Ints total(const Sums& sums) { return sums; }
+// sums[lane] += the products of the codes and activations of a half.
+template <int kHalf>
+inline void add_dot(Sums& sums, const Half& codes, const Half& activations) {
+  for (int lane = 0; lane < 16; lane++) {
+    const int16_t *c = codes.at + 2 * lane, *a = activations.at + 2 * lane;
+    sums.at[lane] += c[0] * a[0] + c[1] * a[1];
+  }
 }
 
 }  // namespace exl::cpu::EXL_TARGET

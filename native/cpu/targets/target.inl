@@ -1,4 +1,5 @@
 // The body of every target: all kernels, compiled for one instruction set.
+#include "cpu/inline.h"
 #include "cpu/kernels.h"
 
 namespace exl::cpu::EXL_TARGET {

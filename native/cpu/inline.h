@@ -1,0 +1,10 @@
+// For kernels that are too long for a compiler to inline, or to leave apart, of its own accord.
+#pragma once
+
+#if defined(_MSC_VER)
+#define EXL_INLINE __forceinline
+#define EXL_NOINLINE __declspec(noinline)
+#else
+#define EXL_INLINE [[gnu::always_inline]] inline
+#define EXL_NOINLINE [[gnu::noinline]]
+#endif
