@@ -5,7 +5,7 @@ const weight = 0.2;
 const stretch = 0.75;
 
 /** Prompt tokens that may join a step in any case: a prompt must get somewhere. */
-const leastRows = 8;
+const leastRows = 2;
 
 /**
 Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns

@@ -22,6 +22,8 @@ export type DecodeOptions = {
 	readonly special?: boolean | undefined;
 };
 
+type Before = {readonly ids: readonly number[]; readonly length: number};
+
 /** Text to token ids and back, as the model's own tokenizer.json defines it. */
 export class Tokenizer {
 	/** One more than the highest id. A model may have more logits than this: padding that no text encodes to. */
@@ -33,6 +35,7 @@ export class Tokenizer {
 	readonly #libraries: Libraries;
 	/** By id; null where it depends on what is before. */
 	readonly #localPieces: (string | null | undefined)[] = [];
+	#knownBefores: readonly Before[] | undefined;
 	readonly #specialIds: ReadonlySet<number>;
 	/** What precedes every text by default. */
 	readonly #prefix: readonly number[];
@@ -94,7 +97,7 @@ export class Tokenizer {
 	@throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary.
 	*/
 	idToPiece(id: number): string {
-		return this.#pieceAfter('a', id);
+		return this.#pieceAfter(this.#befores()[0]!, id);
 	}
 
 	/**
@@ -106,16 +109,24 @@ export class Tokenizer {
 	localPiece(id: number): string | undefined {
 		let piece = this.#localPieces[id];
 		if (piece === undefined) {
-			const [first, second] = ['a', '.'].map(text => this.#pieceAfter(text, id));
+			const [first, second] = this.#befores().map(before => this.#pieceAfter(before, id));
 			piece = first === second && !first!.includes('\uFFFD') ? first! : null;
 			this.#localPieces[id] = piece;
 		}
 		return piece ?? undefined;
 	}
 
-	#pieceAfter(text: string, id: number): string {
-		const before = this.#libraries.plain.encode(text, {add_special_tokens: false}).ids.slice(-1);
-		return this.decode([...before, id], {special: true}).slice(this.decode(before, {special: true}).length);
+	#pieceAfter(before: Before, id: number): string {
+		return this.decode([...before.ids, id], {special: true}).slice(before.length);
+	}
+
+	/** Texts that tokens are looked at after: the last token of each, and its length. */
+	#befores(): readonly Before[] {
+		this.#knownBefores ??= ['a', '.'].map(text => {
+			const ids = this.#libraries.plain.encode(text, {add_special_tokens: false}).ids.slice(-1);
+			return {ids, length: this.decode(ids, {special: true}).length};
+		});
+		return this.#knownBefores;
 	}
 
 	/** What every token says. Made when it is first asked for, which takes about 50 ms for 128,000 tokens. */

@@ -69,7 +69,7 @@ describe('the pace', () => {
 		const pace = new Pace();
 		pace.observe(1, 8, 0);
 		pace.observe(500, 8, 16);
-		expect(pace.promptRows(8, 256)).toBe(8);
-		expect(pace.promptRows(8, 3)).toBe(3);
+		expect(pace.promptRows(8, 256)).toBe(2);
+		expect(pace.promptRows(8, 1)).toBe(1);
 	});
 });
