@@ -24,9 +24,9 @@ class CpuBackend : public Backend {
   // Splits [0, count) into ranges of at least `grain`, a few per thread so that a late thread
   // delays little.
   template <typename F>
-  void split(int64_t count, int64_t grain, F run) {
+  void split(int64_t count, int64_t grain, F run, int64_t per_thread = 8) {
     const int64_t ranges = std::max<int64_t>(
-        1, std::min<int64_t>(count / std::max<int64_t>(grain, 1), int64_t(pool.threads()) * 8));
+        1, std::min<int64_t>(count / std::max<int64_t>(grain, 1), pool.threads() * per_thread));
     pool.parallel(ranges,
                   [&](int64_t i, int) { run(count * i / ranges, count * (i + 1) / ranges); });
   }

@@ -104,7 +104,7 @@ struct Target {
   const char* name;
   void (*quant_linear)(const QuantLinear&, int64_t first_tile, int64_t end_tile);
   void (*float_linear)(const FloatLinear&, int64_t first_column, int64_t end_column);
-  void (*quantise)(const Quantise&, int64_t first_row, int64_t end_row);
+  void (*quantise)(const Quantise&, int64_t first_span, int64_t end_span);
   void (*rms_norm)(const RmsNorm&, int64_t first_row, int64_t end_row);
   void (*rope)(const Rope&, int64_t first_row, int64_t end_row);
   void (*add)(const float* a, const float* b, float* y, int64_t count);

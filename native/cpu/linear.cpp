@@ -19,7 +19,9 @@ std::string bias_objection(const Call& call) {
 // Multiply-adds below which another thread costs more than it saves: some microseconds of work.
 constexpr int64_t kGrain = 1 << 18;
 // The same in activations to quantise.
-constexpr int64_t kQuantiseGrain = 1 << 13;
+constexpr int64_t kQuantiseGrain = 1 << 12;
+// Tiles that a range is a multiple of, so that it ends where the blocks of every target do.
+constexpr int64_t kTileBlock = 2;
 
 // Places the quantised activations in scratch memory; on nullptr, only counts `bytes`.
 QuantRows quant_rows(std::byte* scratch, int64_t rows, const PackedMatrix& weight, size_t& bytes) {
@@ -55,13 +57,15 @@ void quant_linear(Backend& backend, const Call& call, const Run& run) {
   const auto& weight = *call.weight<PackedMatrix>(1);
   const Tensor &x = call.in(0), &y = call.out();
   const int64_t rows = x.rows(), groups = int64_t(weight.groups.size());
+  if (rows == 0) return;
   size_t bytes;
   const QuantRows quantised = quant_rows(run.scratch, rows, weight, bytes);
 
   const Quantise quantise{x.as<float>(), weight.features ? weight.features->as<int32_t>() : nullptr,
                           x.columns(),   weight.groups.data(),
                           groups,        quantised};
-  cpu.split(rows, kQuantiseGrain / (weight.chunks * kChunk) + 1,
+  // By spans, not rows: rows lie together in memory, where threads would get into each other's way.
+  cpu.split(weight.spans, kQuantiseGrain / (rows * kSpan * kChunk),
             [&](int64_t first, int64_t end) { cpu.target.quantise(quantise, first, end); });
 
   const QuantLinear linear{weight.codes->data(),
@@ -74,9 +78,14 @@ void quant_linear(Backend& backend, const Call& call, const Run& run) {
                            y.columns(),
                            bias_of(call),
                            y.as<float>()};
-  const int64_t per_tile = rows * weight.chunks * kChunk * kTile;
-  cpu.split(weight.tiles(), kGrain / std::max<int64_t>(per_tile, 1) + 1,
-            [&](int64_t first, int64_t end) { cpu.target.quant_linear(linear, first, end); });
+  const int64_t tiles = weight.tiles();
+  const int64_t per_block = rows * weight.chunks * kChunk * kTile * kTileBlock;
+  cpu.split((tiles + kTileBlock - 1) / kTileBlock, kGrain / per_block + 1,
+            [&](int64_t first, int64_t end) {
+              cpu.target.quant_linear(linear, first * kTileBlock,
+                                      std::min(end * kTileBlock, tiles));
+            },
+            4);
 }
 
 std::string float_linear_refuses(const Call& call) {

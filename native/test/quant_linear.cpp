@@ -41,7 +41,9 @@ struct Matrix {
     std::vector<int32_t> sums(steps.size());
     const QuantRows quantised{rows, chunks, spans, words.data(), steps.data(), sums.data()};
     const int64_t count = int64_t(groups.size());
-    target.quantise({x.data(), nullptr, in, groups.data(), count, quantised}, 0, rows);
+    const Quantise quantise{x.data(), nullptr, in, groups.data(), count, quantised};
+    target.quantise(quantise, 0, spans / 2);
+    target.quantise(quantise, spans / 2, spans);
     target.quant_linear({codes.data(), tile_bytes, groups.data(), count, scales.data(),
                          zeros.empty() ? nullptr : zeros.data(), quantised, out,
                          bias.empty() ? nullptr : bias.data(), y.data()},

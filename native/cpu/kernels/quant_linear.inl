@@ -128,7 +128,7 @@ EXL_NOINLINE void multiply_group(Cursor& at, int chunks, const Floats (&scale)[k
 }
 
 template <int kRows>
-inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, int64_t ahead) {
+inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, int tiles_ahead) {
   Floats y[kRows][kQuantTiles];
   for (int r = 0; r < kRows; r++)
     for (int t = 0; t < kQuantTiles; t++) y[r][t] = set(0);
@@ -136,7 +136,7 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
             a.x.words + row * a.x.chunks * 64,
             a.x.steps + row * a.x.spans,
             a.x.sums + row * a.x.spans,
-            ahead};
+            tiles_ahead * a.tile_bytes};
   int64_t tile[kQuantTiles];
   for (int t = 0; t < kQuantTiles; t++) {
     tile[t] = tiles.first + (t < tiles.count ? t : 0);
@@ -148,6 +148,8 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
     Ints zero[kQuantTiles];
     for (int t = 0; t < kQuantTiles; t++) {
       const int64_t lanes = (tile[t] * a.group_count + g) * kTile;
+      const int64_t lanes_ahead = tiles_ahead * a.group_count * kTile;
+      prefetch(reinterpret_cast<const std::byte*>(a.scales + lanes + lanes_ahead));
       scale[t] = load_half(a.scales + lanes);
       zero[t] = a.zeros ? load_ints(a.zeros + lanes) : set_int(group.zero);
     }
@@ -196,7 +198,7 @@ void quant_linear(const QuantLinear& a, int64_t first_tile, int64_t end_tile) {
     for (int64_t tile = first_tile; tile < end_tile; tile += kQuantTiles) {
       const int64_t left = end_tile - tile;
       const TileBlock tiles{tile, int(left < kQuantTiles ? left : kQuantTiles)};
-      const int64_t ahead = left > kQuantTiles ? kQuantTiles * a.tile_bytes : 0;
+      const int ahead = left > kQuantTiles ? kQuantTiles : 0;
       for (int64_t row = first_row; row < a.x.rows && row < first_row + cached;) {
         const int64_t size = block_of(row, a.x.rows).size;
         if (size == 1) multiply_block<1>(a, tiles, row, ahead);
@@ -232,30 +234,40 @@ inline const float* inputs_of(const Quantise& a, const float* x, int64_t begin, 
   return gathered;
 }
 
-void quantise(const Quantise& a, int64_t first_row, int64_t end_row) {
-  for (int64_t r = first_row; r < end_row; r++) {
-    const RowBlock block = block_of(r, a.to.rows);
-    std::byte* words = a.to.words + (block.first * a.to.chunks + r - block.first) * 64;
-    int64_t at = block.first * a.to.spans + r - block.first, row = 0;
-    for (int64_t g = 0; g < a.group_count; g++)
-      for (int left = a.groups[g].chunks; left > 0; left -= kSpan, at += block.size) {
-        const int count = (left < kSpan ? left : kSpan) * kChunk;
-        float gathered[kSpan * kChunk];
-        const float* x = inputs_of(a, a.x + r * a.in, row, count, gathered);
-        Floats largest = set(0);
-        for (int i = 0; i < count; i += 16) largest = max(largest, abs(load(x + i)));
-        const float most = reduce_max(largest);
-        const Floats scale = set(most > 0 ? 32512 / most : 0);
-        Ints sum = set_int(0);
-        for (int i = 0; i < count; i += 16) {
-          const Ints values = to_ints(mul(load(x + i), scale));
-          store_quads(words + i % kChunk * 2, values);
-          sum = add_int(sum, values);
-          if (i % kChunk) words += block.size * 64;
-        }
-        a.to.steps[at] = most / 32512;
-        a.to.sums[at] = reduce_add_int(sum);
-        row += count;
-      }
+// Row `block.first + lane` of the chunks [chunk, chunk + chunks), which are a span.
+inline void quantise_row(const Quantise& a, RowBlock block, int64_t lane, int64_t span,
+                         int64_t chunk, int chunks) {
+  const int count = chunks * kChunk;
+  float gathered[kSpan * kChunk];
+  const float* x = inputs_of(a, a.x + (block.first + lane) * a.in, chunk * kChunk, count, gathered);
+  Floats largest = set(0);
+  for (int i = 0; i < count; i += 16) largest = max(largest, abs(load(x + i)));
+  const float most = reduce_max(largest);
+  const Floats scale = set(most > 0 ? 32512 / most : 0);
+  Ints sum = set_int(0);
+  std::byte* words = a.to.words + (block.first * a.to.chunks + chunk * block.size + lane) * 64;
+  for (int c = 0; c < chunks; c++, x += kChunk, words += block.size * 64) {
+    const Ints first = to_ints(mul(load(x), scale)), second = to_ints(mul(load(x + 16), scale));
+    store_quads(words, first);
+    store_quads(words + 32, second);
+    sum = add_int(sum, add_int(first, second));
   }
+  const int64_t at = block.first * a.to.spans + span * block.size + lane;
+  a.to.steps[at] = most / 32512;
+  a.to.sums[at] = reduce_add_int(sum);
+}
+
+void quantise(const Quantise& a, int64_t first_span, int64_t end_span) {
+  int64_t span = 0, chunk = 0;
+  for (int64_t g = 0; g < a.group_count; g++)
+    for (int left = a.groups[g].chunks; left > 0; left -= kSpan, span++) {
+      const int chunks = left < kSpan ? left : kSpan;
+      for (int64_t row = 0; row < a.to.rows && span >= first_span && span < end_span;) {
+        const RowBlock block = block_of(row, a.to.rows);
+        for (int64_t lane = 0; lane < block.size; lane++)
+          quantise_row(a, block, lane, span, chunk, chunks);
+        row += block.size;
+      }
+      chunk += chunks;
+    }
 }
