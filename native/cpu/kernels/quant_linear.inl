@@ -141,6 +141,8 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
   for (int t = 0; t < kQuantTiles; t++) {
     tile[t] = tiles.first + (t < tiles.count ? t : 0);
     at.codes[t] = a.codes + tile[t] * a.tile_bytes;
+    for (int r = 0; r < kRows; r++)
+      prefetch(reinterpret_cast<const std::byte*>(a.y + (row + r) * a.out + tile[t] * kTile));
   }
   for (int64_t g = 0; g < a.group_count; g++) {
     const PackedGroup& group = a.groups[g];
