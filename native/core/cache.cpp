@@ -119,6 +119,14 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
   return cache;
 }
 
+void back(const Cache& cache) {
+  for (const LayerCache& layer : cache.layers)
+    for (const CacheSide* side : {&layer.keys, &layer.values}) {
+      side->codes->back();
+      if (side->scales) side->scales->back();
+    }
+}
+
 void copy_pages(DeviceMemory* memory, const Cache& cache, const std::vector<int32_t>& from,
                 const std::vector<int32_t>& to) {
   if (from.size() != to.size())

@@ -89,6 +89,9 @@ int64_t cache_token_bytes(CacheType type, Dtype plain, int64_t key_heads, int64_
 std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dtype plain,
                                   int64_t layers, int64_t pages, int64_t key_heads, int64_t dim);
 
+// Has the memory of the host found, where it is used. Throws OutOfMemory.
+void back(const Cache& cache);
+
 // Copies keys and values of whole pages, in every layer; `memory` is null on the host. Throws
 // InvalidArgument.
 void copy_pages(DeviceMemory* memory, const Cache& cache, const std::vector<int32_t>& from,

@@ -89,6 +89,9 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   if (scratch) scratch_ = allocate(scratch, Kind::Activations, "scratch");
   if (host_scratch) host_scratch_ = allocate.pinned(host_scratch, "scratch");
   bind_on_host(allocate);
+  for (const BufferPtr& buffer : {arena_, scratch_})
+    if (buffer) buffer->back();
+  if (r.cache) back(*r.cache);
 }
 
 void Program::plan(const Allocator& allocate) {

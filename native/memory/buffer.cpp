@@ -6,20 +6,30 @@
 
 namespace exl {
 
+namespace {
+
+Error refusal(size_t bytes, Kind kind, const std::string& label) {
+  const size_t available = available_memory();
+  const std::string left =
+      available == SIZE_MAX ? "" : ", " + std::to_string(available) + " are available";
+  return Error(Code::OutOfMemory,
+               "no memory for " + std::to_string(bytes) + " bytes of " + kind_name(kind) + left +
+                   "; use a smaller model, fewer cache tokens or free memory",
+               label);
+}
+
+}  // namespace
+
 Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
                std::string owner)
-    : ledger_(std::move(ledger)), bytes_(bytes) {
+    : ledger_(std::move(ledger)), kind_(kind), bytes_(bytes) {
   const size_t page = page_size();
   if (bytes > SIZE_MAX - page)
     throw Error(Code::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes", label);
   reserved_ = (bytes + page - 1) / page * page;
   if (reserved_) {
     data_ = static_cast<std::byte*>(map_pages(reserved_));
-    if (!data_)
-      throw Error(Code::OutOfMemory,
-                  "the system refused " + std::to_string(reserved_) + " bytes for " +
-                      kind_name(kind) + "; use a smaller model, fewer cache tokens or free memory",
-                  label);
+    if (!data_) throw refusal(reserved_, kind, label);
   }
   id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
 }
@@ -39,6 +49,12 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, siz
       mapped_before_(before),
       is_mapping_(true) {
   id_ = ledger_->enter(Kind::Weights, std::move(label), std::move(owner), bytes_, 0);
+}
+
+void Buffer::back() {
+  if (is_backed_ || memory_ || is_mapping_ || !data_) return;
+  if (!back_pages(data_, reserved_)) throw refusal(reserved_, kind_, {});
+  is_backed_ = true;
 }
 
 Buffer::~Buffer() {

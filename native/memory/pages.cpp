@@ -12,6 +12,11 @@
 #include <malloc.h>
 #endif
 
+#ifdef __linux__
+#include <cerrno>
+#include <cstdio>
+#endif
+
 namespace exl {
 
 #ifdef _WIN32
@@ -22,7 +27,8 @@ size_t page_size() {
   return info.dwPageSize;
 }
 
-void* map_pages(size_t bytes) {
+// Committed memory is promised, so nothing better can be had by touching it.
+void* map_pages(size_t bytes, Backing) {
   return VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
@@ -35,19 +41,58 @@ size_t page_size() {
   return size;
 }
 
+namespace {
+
+constexpr size_t kLarge = size_t(4) << 20;
+
+// Linux promises more than it has, and kills the process that takes the promise at its word.
+bool exceeds_memory(size_t bytes) { return bytes >= kLarge && bytes > available_memory(); }
+
+}  // namespace
+
 void* map_pages(size_t bytes) {
+  if (exceeds_memory(bytes)) return nullptr;
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
   // Weights are streamed once per token; 2 MiB pages spare most of the address translation.
-  if (bytes >= size_t(4) << 20) madvise(address, bytes, MADV_HUGEPAGE);
+  if (bytes >= kLarge) madvise(address, bytes, MADV_HUGEPAGE);
 #endif
   return address;
+}
+
+bool back_pages(void* address, size_t bytes) {
+#ifdef __linux__
+  if (exceeds_memory(bytes)) return false;
+  constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, not in every libc's headers
+  // Before 5.14 there is no such advice, and pages are backed as they are touched.
+  return madvise(address, bytes, populate_write) == 0 || errno == EINVAL;
+#else
+  (void)address, (void)bytes;
+  return true;
+#endif
 }
 
 void unmap_pages(void* address, size_t bytes) { munmap(address, bytes); }
 
 #endif
+
+size_t available_memory() {
+#ifdef __linux__
+  std::FILE* file = std::fopen("/proc/meminfo", "re");
+  if (!file) return SIZE_MAX;
+  size_t available = SIZE_MAX, swap = 0, kilobytes;
+  char line[128];
+  while (std::fgets(line, sizeof line, file)) {
+    if (std::sscanf(line, "MemAvailable: %zu kB", &kilobytes) == 1) available = kilobytes << 10;
+    if (std::sscanf(line, "SwapFree: %zu kB", &kilobytes) == 1) swap = kilobytes << 10;
+  }
+  std::fclose(file);
+  return available == SIZE_MAX ? SIZE_MAX : available + swap;
+#else
+  return SIZE_MAX;
+#endif
+}
 
 void trim_heap() {
 #ifdef __GLIBC__
