@@ -21,10 +21,28 @@ inline void load_keys(const std::byte* codes, int64_t c, int64_t token, Floats (
     keys[0] = load_codes<kType>(codes, c * 256 + token);
 }
 
+// What is wanted next: the keys of the following tile, and the values of this one. Keys lie in
+// short pieces far apart, which the processor does not foresee.
+struct Ahead {
+  const std::byte *keys, *values;
+  int64_t value_bytes;  // to fetch with each element of the keys
+};
+
+// Asks for the part of it that goes with element c of the keys.
+template <CodeType kType>
+inline void fetch_ahead(const Ahead& ahead, int64_t c) {
+  constexpr int64_t elements = kType == CodeType::Int4 ? 2 : 1, line = 64;
+  constexpr int64_t row = 256 * code_bits(kType) * elements / 8;
+  for (int64_t b = 0; b < row * kAttentionTile / 256; b += line)
+    prefetch(ahead.keys + c / elements * row + b);
+  for (int64_t b = 0; b < ahead.value_bytes * elements; b += line)
+    prefetch(ahead.values + c * ahead.value_bytes + b);
+}
+
 // scores[q][t] = q . k[t] for kVectors * 16 tokens; a group is summed before it is scaled.
 template <CodeType kType, int kQueries, int kVectors>
 inline void score(Query* const* queries, const CacheCodes& keys, int64_t dim, int64_t token,
-                  int64_t at) {
+                  int64_t at, const Ahead* ahead) {
   constexpr int elements = kType == CodeType::Int4 ? 2 : 1;
   const int64_t group = has_scales(kType) ? keys.group : dim;
   Floats sum[kQueries][kVectors];
@@ -35,6 +53,7 @@ inline void score(Query* const* queries, const CacheCodes& keys, int64_t dim, in
     for (int q = 0; q < kQueries; q++)
       for (int v = 0; v < kVectors; v++) part[q][v] = set(0);
     for (int64_t c = first; c < first + group; c += elements) {
+      if (ahead) fetch_ahead<kType>(*ahead, c);
       Floats k[kVectors][elements];
       for (int v = 0; v < kVectors; v++) load_keys<kType>(keys.codes, c, token + at + v * 16, k[v]);
       for (int e = 0; e < elements; e++)
@@ -166,13 +185,13 @@ inline void soften(Query& query, const Attention& a, int64_t tile, int64_t padde
 // `keys` and `values` are those of one head in the page of the tile.
 template <int kQueries>
 inline void attend(Query* const* queries, const Attention& a, const CacheCodes& keys,
-                   const CacheCodes& values, int64_t tile) {
+                   const CacheCodes& values, int64_t tile, const Ahead* ahead) {
   constexpr int vectors = kQueries == 1 ? kSingleVectors : kScoreVectors;
   const int64_t padded = (a.dim + 15) / 16 * 16;
   const int64_t token = tile % 256;
   with_type(keys.type, [&]<CodeType kType>() {
     for (int64_t at = 0; at < kAttentionTile; at += 16 * vectors)
-      score<kType, kQueries, vectors>(queries, keys, a.dim, token, at);
+      score<kType, kQueries, vectors>(queries, keys, a.dim, token, at, at == 0 ? ahead : nullptr);
   });
   int64_t first = kAttentionTile, end = 0;
   for (int q = 0; q < kQueries; q++) {
@@ -194,6 +213,19 @@ inline CacheCodes head_in(const CacheCodes& side, int64_t page, int64_t dim) {
   head.codes += page * dim * 256 * code_bits(side.type) / 8;
   if (side.group) head.scales += page * (dim / side.group) * 256;
   return head;
+}
+
+inline Ahead ahead_of(const Attention& a, int64_t tile, int64_t key_head, int64_t end) {
+  const auto place = [&](const CacheCodes& side, int64_t token, int64_t token_bits) {
+    const int64_t page = a.pages[token / 256] * a.key_heads + key_head;
+    return head_in(side, page, a.dim).codes + token % 256 * token_bits / 8;
+  };
+  const int64_t next = tile + kAttentionTile < end ? tile + kAttentionTile : tile;
+  // Pairs of 4-bit keys share a byte, so that tokens are a byte apart, too.
+  const int64_t key_bits = a.keys.type == CodeType::F16 ? 16 : 8;
+  const int64_t value_bits = code_bits(a.values.type);
+  return {place(a.keys, next, key_bits), place(a.values, tile, value_bits * a.dim),
+          kAttentionTile * value_bits / 8};
 }
 
 void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t key_head,
@@ -244,10 +276,16 @@ void attention(const Attention& a, int64_t first_row, int64_t end_row, int64_t k
         for (int q = 0; q < count; q++)
           if (queries[q].first < tile + kAttentionTile && queries[q].last >= tile)
             sees[seeing++] = &queries[q];
-        int q = 0;
-        for (; q + kScoreQueries <= seeing; q += kScoreQueries)
-          attend<kScoreQueries>(sees + q, a, keys, values, tile);
-        for (; q < seeing; q++) attend<1>(sees + q, a, keys, values, tile);
+        const Ahead next = ahead_of(a, tile, key_head, end);
+        const Ahead* ahead = &next;
+        for (int q = 0; q < seeing; ahead = nullptr) {
+          if (seeing - q >= kScoreQueries) {
+            attend<kScoreQueries>(sees + q, a, keys, values, tile, ahead);
+            q += kScoreQueries;
+          } else {
+            attend<1>(sees + q++, a, keys, values, tile, ahead);
+          }
+        }
       }
       for (int q = 0; q < count; q++) {
         const Query& query = queries[q];
