@@ -2,10 +2,13 @@
 const weight = 0.2;
 
 /** How much longer than usual a step may take for the sake of a prompt: as long again would be felt, less than half wasted. */
-const stretch = 0.75;
+const stretch = 0.6;
 
 /** Prompt tokens that may join a step in any case: a prompt must get somewhere. */
 const leastRows = 2;
+
+/** Steps with prompts in a row, before one without: those who stream get slower as their texts grow, which has to be seen. */
+const mostMixed = 8;
 
 /**
 Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns
@@ -16,9 +19,12 @@ export class Pace {
 	#stepMs: number | undefined;
 	/** Milliseconds for each row of a prompt. */
 	#rowMs: number | undefined;
+	/** Steps since one without rows of prompts. */
+	#mixed = 0;
 
 	/** @param streams Rows of jobs that stream. */
 	observe(ms: number, streams: number, promptRows: number): void {
+		if (streams > 0) this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
 		if (promptRows === 0) this.#stepMs = average(this.#stepMs, ms);
 		else if (streams === 0) this.#rowMs = average(this.#rowMs, ms / promptRows);
 		else if (this.#stepMs !== undefined) {
@@ -29,6 +35,7 @@ export class Pace {
 	/** Rows of prompts for the next step. @param most If nobody streams. */
 	promptRows(streams: number, most: number): number {
 		if (streams === 0) return most;
+		if (this.#mixed >= mostMixed) return 0;
 		if (this.#stepMs === undefined || !this.#rowMs) return leastRows;
 		return Math.min(most, Math.max(leastRows, Math.floor((this.#stepMs * stretch) / this.#rowMs)));
 	}

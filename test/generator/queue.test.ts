@@ -65,6 +65,25 @@ describe('the pace', () => {
 		expect(rows).toBeGreaterThan(10);
 	});
 
+	it('does not take the growth of those who stream for the cost of a prompt', () => {
+		const pace = new Pace();
+		let stepMs = 10;
+		for (let i = 0; i < 400; i++, stepMs += 0.1) {
+			const rows = pace.promptRows(8, 256);
+			pace.observe(stepMs + 0.5 * rows, 8, rows);
+		}
+		// A step takes 50 ms by now: as many rows as make it a good half longer, whenever there are any.
+		const rows = Math.max(
+			...Array.from({length: 10}, () => {
+				const rows = pace.promptRows(8, 256);
+				pace.observe(stepMs + 0.5 * rows, 8, rows);
+				return rows;
+			}),
+		);
+		expect(rows * 0.5).toBeGreaterThan(20);
+		expect(rows * 0.5).toBeLessThan(40);
+	});
+
 	it('always lets a few rows in', () => {
 		const pace = new Pace();
 		pace.observe(1, 8, 0);
