@@ -89,8 +89,11 @@ async function prefix(model) {
 /** @param {number[]} list @param {number} share */
 const quantile = (list, share) => [...list].sort((a, b) => a - b)[Math.floor(list.length * share)] ?? 0;
 
-/** @param {Model} model @returns {Promise<Result[]>} */
-async function stalls(model) {
+/**
+Eight jobs that stream until `run` is done. @param {Model} model @param {(gaps: number[][]) => Promise<void>} run
+@returns {Promise<number[][]>} Milliseconds between the tokens of each.
+*/
+async function whileStreaming(model, run) {
 	/** @type {number[][]} */
 	const gaps = [];
 	const stop = new AbortController();
@@ -100,12 +103,7 @@ async function stalls(model) {
 		gaps.push(mine);
 		let last = 0;
 		try {
-			for await (const _ of model.generate(tokens(20, i), {
-				temperature: 0,
-				minTokens: 2000,
-				maxTokens: 2000,
-				signal: stop.signal,
-			})) {
+			for await (const _ of model.generate(tokens(20, i), {...exactly(3000), signal: stop.signal})) {
 				const now = performance.now();
 				if (last > 0) mine.push(now - last);
 				last = now;
@@ -114,28 +112,58 @@ async function stalls(model) {
 			if (!stop.signal.aborted) throw error;
 		}
 	});
-	await new Promise(resolve => setTimeout(resolve, 3000));
-	const usual = gaps.map(median);
-	// What the machine does by itself to steps that nothing joins.
-	const noise = Math.max(...gaps.map((mine, i) => Math.max(...mine) / (usual[i] ?? 0)));
-	for (const mine of gaps) mine.length = 0;
-	const started = performance.now();
-	const {cachedTokens} = await model.complete(tokens(4000, 99), exactly(1));
-	const seconds = (performance.now() - started) / 1000;
+	await run(gaps);
 	stop.abort(new Error('enough'));
 	await Promise.all(streams);
-	const nearly = Math.max(...gaps.map((mine, i) => quantile(mine, 0.99) / (usual[i] ?? 0)));
-	const worst = Math.max(...gaps.map((mine, i) => Math.max(...mine) / (usual[i] ?? 0)));
+	return gaps;
+}
+
+/** @param {Model} model @returns {Promise<Result[]>} */
+async function stalls(model) {
+	/** @type {number[]} */
+	let before = [];
+	let seconds = 0;
+	const gaps = await whileStreaming(model, async gaps => {
+		await new Promise(resolve => setTimeout(resolve, 3000));
+		before = gaps.map(mine => mine.length);
+		const started = performance.now();
+		await model.complete(tokens(4000, 99), exactly(1));
+		seconds = (performance.now() - started) / 1000;
+	});
+	// Streams get slower as their texts grow, with or without a prompt: the same again, alone, for as long.
+	const alone = await whileStreaming(model, async alone => {
+		while (alone.some((mine, i) => mine.length < (gaps[i]?.length ?? 0)))
+			await new Promise(resolve => setTimeout(resolve, 10));
+	});
+	/** Each gap from `first` on, against the median of `base` around it. @param {number[]} list @param {number[]} base @param {number} first */
+	const against = (list, base, first) =>
+		list.slice(first).map((gap, i) => gap / median(base.slice(Math.max(0, first + i - 25), first + i + 25)));
+	const ratios = gaps.flatMap((mine, i) => against(mine, alone[i] ?? [], before[i] ?? 0));
+	const noise = alone.flatMap((mine, i) => against(mine.slice(0, gaps[i]?.length), mine, before[i] ?? 0));
+	const growth = gaps.flatMap((mine, i) => mine.slice(before[i]).map(gap => gap / median(mine.slice(0, before[i]))));
+	const unlimited = Number.POSITIVE_INFINITY;
 	return [
-		{name: 'stalls', what: 'longest gap of a stream, against its median before', value: worst, bar: 2.5},
-		{name: 'stalls', what: 'the same for 99 gaps of 100', value: nearly, bar: 2.5},
-		{name: 'stalls', what: 'the same before the prompt came', value: noise, bar: Number.POSITIVE_INFINITY},
 		{
 			name: 'stalls',
-			what: `seconds until the prompt was done (${cachedTokens} tokens cached)`,
-			value: seconds,
-			bar: Number.POSITIVE_INFINITY,
+			what: 'longest gap of a stream, against its median without the prompt',
+			value: Math.max(...ratios),
+			bar: 2.5,
 		},
+		{name: 'stalls', what: 'the same for 99 gaps of 100', value: quantile(ratios, 0.99), bar: 2.5},
+		{
+			name: 'stalls',
+			what: 'longest gap of the run without the prompt, likewise',
+			value: Math.max(...noise),
+			bar: unlimited,
+		},
+		{
+			name: 'stalls',
+			what: 'longest gap, against the median before, when texts were short',
+			value: Math.max(...growth),
+			bar: unlimited,
+		},
+		{name: 'stalls', what: 'the same for 99 gaps of 100', value: quantile(growth, 0.99), bar: unlimited},
+		{name: 'stalls', what: 'seconds until the prompt was done', value: seconds, bar: unlimited},
 	];
 }
 
