@@ -179,9 +179,9 @@ async function batch(model) {
 	const ratios = [];
 	const one = [];
 	for (let round = 0; round < 3; round++) {
-		const alone = await speed(1, 24);
+		const alone = await speed(1, 96);
 		one.push(alone);
-		ratios.push((await speed(16, 24)) / alone);
+		ratios.push((await speed(16, 96)) / alone);
 	}
 	return [
 		{name: 'batch', what: 'tokens/s of 16 jobs, against one', value: median(ratios), bar: 4, atLeast: true},

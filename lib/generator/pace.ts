@@ -1,14 +1,14 @@
 /** Part of a new measurement that goes into the average. */
 const weight = 0.2;
 
-/** How much longer than usual a step may take for the sake of a prompt: as long again would be felt, less than half wasted. */
-const stretch = 0.6;
+/** How much longer than usual a step may take for the sake of a prompt: enough for it to get on, too little to be felt. */
+const stretch = 0.5;
 
 /** Prompt tokens that may join a step in any case: a prompt must get somewhere. */
 const leastRows = 2;
 
 /** Steps with prompts in a row, before one without: those who stream get slower as their texts grow, which has to be seen. */
-const mostMixed = 8;
+const mostMixed = 16;
 
 /**
 Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns
