@@ -44,8 +44,11 @@ async function answer(id: number, call: Call): Promise<void> {
 	const job = new Job(id);
 	jobs.set(id, job);
 	try {
-		send({type: 'answer', id, value: await run(job, call)});
+		const value = await run(job, call);
+		const rest = job.outbox.rest();
+		send({type: 'answer', id, value, ...(rest.length > 0 && {batch: pack(rest)})});
 	} catch (error) {
+		job.outbox.flush();
 		send({type: 'failure', id, error: encodeError(error)});
 	} finally {
 		jobs.delete(id);
@@ -68,15 +71,11 @@ async function load(id: number, {directory, options}: Call & {method: 'loadModel
 	return {architecture, contextTokens, cacheTokens, loader, device, bytes: ownedBytes('model#1')};
 }
 
-async function generate({abort, outbox}: Job, {ids, options, streams}: GenerateCall): Promise<GenerateResult> {
+function generate({abort, outbox}: Job, {ids, options, streams}: GenerateCall): Promise<GenerateResult> {
 	const generation = model!.generate(ids, {...options, signal: abort.signal});
 	if (!streams) return generation.result;
 	outbox.onLeave = () => generation.leave();
-	try {
-		return await generation.pipe(chunk => outbox.push(chunk));
-	} finally {
-		outbox.flush();
-	}
+	return generation.pipe(chunk => outbox.push(chunk));
 }
 
 function send(message: FromChild): void {

@@ -35,6 +35,13 @@ export class Outbox {
 		this.#sentAt = performance.now();
 	}
 
+	/** What is left at the end, to go with the answer. */
+	rest(): readonly Chunk[] {
+		const rest = this.#waiting;
+		this.#waiting = [];
+		return rest;
+	}
+
 	taken(count: number): void {
 		this.#ahead -= count;
 		if (this.#ahead < chunksInFlight) this.#room.open();

@@ -115,8 +115,10 @@ export class ModelProcess {
 		const call = this.#calls.get(message.id);
 		if (message.type === 'chunks') call?.chunks(message.batch);
 		else if (message.type === 'progress') call?.progress(message.progress);
-		else if (message.type === 'answer') call?.succeed(message.value as never);
-		else call?.fail(decodeError(message.error));
+		else if (message.type === 'answer') {
+			if (message.batch) call?.chunks(message.batch);
+			call?.succeed(message.value as never);
+		} else call?.fail(decodeError(message.error));
 	}
 
 	#send(message: ToChild): void {

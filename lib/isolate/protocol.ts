@@ -56,17 +56,18 @@ export type ToChild =
 export type FromChild =
 	| {readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress}
 	| {readonly type: 'chunks'; readonly id: number; readonly batch: Batch}
-	| {readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers]}
+	/** With the last chunks, if there are any. */
+	| {readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers]; readonly batch?: Batch}
 	| {readonly type: 'failure'; readonly id: number; readonly error: WireError};
 
 /** Chunks that may be on their way to a reader before its job pauses; enough to hide the way there and back. */
-export const chunksInFlight = 128;
+export const chunksInFlight = 256;
 
 /** Chunks that make a message full, and as many taken are worth telling. */
-export const chunksPerMessage = 64;
+export const chunksPerMessage = 128;
 
 /**
 Milliseconds between two messages with chunks of one job. A chunk that comes later than this after the last message does
-not wait, so only models above 250 tokens/s have theirs gathered.
+not wait, so only models above 125 tokens/s have theirs gathered.
 */
-export const messageIntervalMs = 4;
+export const messageIntervalMs = 8;
