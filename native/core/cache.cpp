@@ -1,7 +1,10 @@
 #include "core/cache.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "memory/pages.h"
 
 namespace exl {
 
@@ -102,6 +105,16 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
   if (layers < 1 || layers > 4096)
     throw Error(Code::InvalidArgument,
                 "a cache of " + std::to_string(layers) + " layers is out of range");
+  describe(type, plain, pages, key_heads, dim);  // throws for what is out of range
+  const double bytes = double(cache_token_bytes(type, plain, key_heads, dim)) * kPageTokens *
+                       double(pages) * double(layers);
+  const auto available = double(available_memory());
+  const auto mebibytes = [](double count) { return std::to_string(int64_t(count / (1 << 20))); };
+  if (!allocate.memory && bytes > available)
+    throw Error(Code::OutOfMemory, "a cache of " + std::to_string(pages * kPageTokens) +
+                                       " tokens takes " + mebibytes(bytes) + " MiB, " +
+                                       mebibytes(available) +
+                                       " are available; use fewer cache tokens, or q8, q6 or q4");
   auto cache = std::make_shared<Cache>();
   for (int64_t i = 0; i < layers; i++) {
     LayerCache layer = describe(type, plain, pages, key_heads, dim);
@@ -119,12 +132,28 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
   return cache;
 }
 
-void back(const Cache& cache) {
-  for (const LayerCache& layer : cache.layers)
-    for (const CacheSide* side : {&layer.keys, &layer.values}) {
-      side->codes->back();
-      if (side->scales) side->scales->back();
+void back_ahead(Cache& cache, int64_t first, int64_t end_page) {
+  constexpr int64_t calls_per_page = 12;
+  const int64_t sides = int64_t(cache.layers.size()) * 2;
+  if (cache.backed_pages < first) {
+    cache.backed_pages = first;
+    cache.backed_sides = 0;
+  }
+  if (cache.backed_pages >= std::min(end_page, cache.layers[0].pages)) return;
+  const int64_t share = (sides + calls_per_page - 1) / calls_per_page;
+  const int64_t end = std::min(cache.backed_sides + share, sides);
+  for (; cache.backed_sides < end; cache.backed_sides++) {
+    const LayerCache& layer = cache.layers[size_t(cache.backed_sides / 2)];
+    const CacheSide& side = cache.backed_sides % 2 ? layer.values : layer.keys;
+    for (const BufferPtr& buffer : {side.codes, side.scales}) {
+      if (!buffer) continue;
+      const size_t bytes = buffer->size() / size_t(layer.pages);
+      buffer->back(size_t(cache.backed_pages) * bytes, bytes);
     }
+  }
+  if (end < sides) return;
+  cache.backed_pages++;
+  cache.backed_sides = 0;
 }
 
 void copy_pages(DeviceMemory* memory, const Cache& cache, const std::vector<int32_t>& from,

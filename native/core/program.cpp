@@ -89,9 +89,6 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   if (scratch) scratch_ = allocate(scratch, Kind::Activations, "scratch");
   if (host_scratch) host_scratch_ = allocate.pinned(host_scratch, "scratch");
   bind_on_host(allocate);
-  for (const BufferPtr& buffer : {arena_, scratch_})
-    if (buffer) buffer->back();
-  if (r.cache) back(*r.cache);
 }
 
 void Program::plan(const Allocator& allocate) {
@@ -203,6 +200,21 @@ void Program::run(const std::atomic<bool>& stop) {
     run_op(i);
   }
   remember_drawn();
+  if (recording_.cache) back_ahead();
+}
+
+void Program::back_ahead() {
+  const auto slot = [&](Slot name) { return slot_data_[size_t(name)]; };
+  const int64_t per_sequence = recording_.pages_per_sequence;
+  const int32_t* pages = slot(Slot::Pages);
+  int64_t written = 0, taken = 0;
+  for (int64_t r = 0; r < rows_; r++) {
+    const int64_t page = slot(Slot::Positions)[r] / kPageTokens;
+    written = std::max<int64_t>(written, pages[slot(Slot::Sequences)[r] * per_sequence + page] + 1);
+  }
+  for (int64_t i = 0; i < sequences_ * per_sequence; i++)
+    taken = std::max<int64_t>(taken, pages[i] + 1);
+  exl::back_ahead(*recording_.cache, written, taken + sequences_);
 }
 
 void Program::remember_drawn() {

@@ -77,6 +77,8 @@ class Program {
   Tensor value(size_t index) const;
   void resize(int64_t rows, int64_t outputs, int64_t sequences);
   void remember_drawn();
+  // Any sequence may begin a page in the next step.
+  void back_ahead();
 
   std::shared_ptr<Backend> backend_;
   Recording recording_;

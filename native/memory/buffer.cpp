@@ -1,5 +1,7 @@
 #include "memory/buffer.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "memory/file.h"
 #include "memory/pages.h"
@@ -22,7 +24,7 @@ Error refusal(size_t bytes, Kind kind, const std::string& label) {
 
 Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
                std::string owner)
-    : ledger_(std::move(ledger)), kind_(kind), bytes_(bytes) {
+    : ledger_(std::move(ledger)), bytes_(bytes) {
   const size_t page = page_size();
   if (bytes > SIZE_MAX - page)
     throw Error(Code::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes", label);
@@ -51,10 +53,11 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, siz
   id_ = ledger_->enter(Kind::Weights, std::move(label), std::move(owner), bytes_, 0);
 }
 
-void Buffer::back() {
-  if (is_backed_ || memory_ || is_mapping_ || !data_) return;
-  if (!back_pages(data_, reserved_)) throw refusal(reserved_, kind_, {});
-  is_backed_ = true;
+void Buffer::back(size_t offset, size_t bytes) const {
+  if (memory_ || is_mapping_ || !data_) return;
+  const size_t page = page_size();
+  const size_t first = offset / page * page, end = (offset + bytes + page - 1) / page * page;
+  back_pages(data_ + first, std::min(end, reserved_) - first);
 }
 
 Buffer::~Buffer() {

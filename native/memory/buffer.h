@@ -28,8 +28,8 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   // Host memory may be found only when it is first touched, which takes longer than many a step:
-  // this has it found now. Throws OutOfMemory.
-  void back();
+  // this has part of it found now. Nothing changes if there is none, or if it is elsewhere.
+  void back(size_t offset, size_t bytes) const;
 
   std::byte* data() const { return data_; }
   size_t size() const { return bytes_; }
@@ -43,13 +43,11 @@ class Buffer {
   std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<DeviceMemory> memory_;  // null: plain host memory
   Place place_ = Place::Host;
-  Kind kind_ = Kind::Weights;
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
   size_t reserved_ = 0;
   size_t mapped_before_ = 0;
   bool is_mapping_ = false;
-  bool is_backed_ = false;
   uint64_t id_ = 0;
 };
 

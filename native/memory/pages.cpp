@@ -13,7 +13,6 @@
 #endif
 
 #ifdef __linux__
-#include <cerrno>
 #include <cstdio>
 #endif
 
@@ -32,6 +31,8 @@ void* map_pages(size_t bytes, Backing) {
   return VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
+void back_pages(void*, size_t) {}
+
 void unmap_pages(void* address, size_t) { VirtualFree(address, 0, MEM_RELEASE); }
 
 #else
@@ -41,35 +42,26 @@ size_t page_size() {
   return size;
 }
 
-namespace {
-
-constexpr size_t kLarge = size_t(4) << 20;
-
-// Linux promises more than it has, and kills the process that takes the promise at its word.
-bool exceeds_memory(size_t bytes) { return bytes >= kLarge && bytes > available_memory(); }
-
-}  // namespace
-
 void* map_pages(size_t bytes) {
-  if (exceeds_memory(bytes)) return nullptr;
+  constexpr size_t large = size_t(4) << 20;
+  // Linux promises more than it has, and kills the process that takes the promise at its word.
+  if (bytes >= large && bytes > available_memory()) return nullptr;
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
   // Weights are streamed once per token; 2 MiB pages spare most of the address translation.
-  if (bytes >= kLarge) madvise(address, bytes, MADV_HUGEPAGE);
+  if (bytes >= large) madvise(address, bytes, MADV_HUGEPAGE);
 #endif
   return address;
 }
 
-bool back_pages(void* address, size_t bytes) {
+void back_pages(void* address, size_t bytes) {
 #ifdef __linux__
-  if (exceeds_memory(bytes)) return false;
-  constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, not in every libc's headers
-  // Before 5.14 there is no such advice, and pages are backed as they are touched.
-  return madvise(address, bytes, populate_write) == 0 || errno == EINVAL;
+  // MADV_POPULATE_WRITE, since Linux 5.14 and not in every libc's headers.
+  constexpr int populate_write = 23;
+  madvise(address, bytes, populate_write);
 #else
   (void)address, (void)bytes;
-  return true;
 #endif
 }
 
