@@ -3,9 +3,10 @@
 // Writes a model directory of random weights: the shape and format of a real model, so that speed and memory can be
 // measured without a download. Its text is noise. Weights are streamed to disk, tensor after tensor.
 //
-//   node bench/random-model.mjs DIR [--shape 130m|460m|1b|7b] [--format exl2|gptq|f16] [--context 2048]
+//   node bench/random-model.mjs DIR [--shape 130m|460m|0.5b|1b|7b|8b|70b] [--format exl2|gptq|f16] [--bits 4]
+//     [--context 2048]
 //
-// exl2: 4 bits in groups of 128, a head of 6 bits. gptq: 4 bits in groups of 128. Embedding and norms are f16.
+// exl2: `bits` in groups of 128, those between two widths by groups of both; a head of 6 bits. gptq: 4 bits in groups of 128. Embedding and norms are f16.
 
 import {randomFillSync} from 'node:crypto';
 import {copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync} from 'node:fs';
@@ -17,12 +18,15 @@ import {parseArgs} from 'node:util';
 /** @typedef {{hidden: number, intermediate: number, layers: number, heads: number, keyHeads: number, vocabulary: number}} Shape */
 /** @typedef {{name: string, dtype: 'I32' | 'I16' | 'F16', shape: number[], fill: (bytes: Buffer) => void}} Tensor */
 
-/** Named after their parameters; `460m` takes about 310 MB in EXL2. @type {Record<string, Shape>} */
+/** Named after their parameters: 0.5b as Qwen2.5, 8b and 70b as Llama 3; `460m` takes about 310 MB in EXL2. @type {Record<string, Shape>} */
 export const shapes = {
 	'130m': {hidden: 768, intermediate: 2048, layers: 12, heads: 12, keyHeads: 12, vocabulary: 32000},
 	'460m': {hidden: 1280, intermediate: 3456, layers: 22, heads: 20, keyHeads: 5, vocabulary: 32000},
+	'0.5b': {hidden: 896, intermediate: 4864, layers: 24, heads: 14, keyHeads: 2, vocabulary: 151936},
 	'1b': {hidden: 2048, intermediate: 5632, layers: 22, heads: 32, keyHeads: 4, vocabulary: 32000},
 	'7b': {hidden: 4096, intermediate: 14336, layers: 32, heads: 32, keyHeads: 8, vocabulary: 32000},
+	'8b': {hidden: 4096, intermediate: 14336, layers: 32, heads: 32, keyHeads: 8, vocabulary: 128256},
+	'70b': {hidden: 8192, intermediate: 28672, layers: 80, heads: 64, keyHeads: 8, vocabulary: 128256},
 };
 
 const groupSize = 128;
@@ -52,10 +56,18 @@ const halves = (scale, signed = true) => {
 /** @param {string} key @param {number} inFeatures @param {number} outFeatures @param {number} bits @returns {Tensor[]} */
 function exl2(key, inFeatures, outFeatures, bits) {
 	const groups = Math.ceil(inFeatures / groupSize);
+	const wide = Math.round((bits % 1) * groups);
+	const widths = Array.from({length: groups}, (_, g) => (g < wide ? Math.ceil(bits) : Math.floor(bits)));
+	/** The row of `q_weight` at which each group starts, and the end. */
+	const starts = [0];
+	for (const [g, width] of widths.entries()) {
+		const inputs = Math.min(groupSize, inFeatures - g * groupSize);
+		starts.push((starts[g] ?? 0) + (inputs * width) / 32);
+	}
 	const pairs = (/** @type {Buffer} */ bytes) => {
-		for (let g = 0; g < groups; g++) {
-			bytes.writeUInt16LE(bits, g * 4);
-			bytes.writeUInt16LE((g * groupSize * bits) / 32, g * 4 + 2);
+		for (const [g, width] of widths.entries()) {
+			bytes.writeUInt16LE(width, g * 4);
+			bytes.writeUInt16LE(starts[g] ?? 0, g * 4 + 2);
 		}
 	};
 	const order = (/** @type {Buffer} */ bytes) => {
@@ -63,9 +75,9 @@ function exl2(key, inFeatures, outFeatures, bits) {
 		for (let i = 0; i < inFeatures; i++) bytes.writeInt32LE((i * 7919) % inFeatures, i * 4);
 	};
 	// A code is up to 2^(bits - 1) away from its zero, and a scale up to 16^2 / 256 of the largest.
-	const scale = 1 / Math.sqrt(inFeatures) / 2 ** (bits - 2);
+	const scale = 1 / Math.sqrt(inFeatures) / 2 ** (Math.ceil(bits) - 2);
 	return [
-		{name: `${key}.q_weight`, dtype: 'I32', shape: [(inFeatures * bits) / 32, outFeatures], fill: random},
+		{name: `${key}.q_weight`, dtype: 'I32', shape: [starts[groups] ?? 0, outFeatures], fill: random},
 		{name: `${key}.q_scale`, dtype: 'I32', shape: [groups, outFeatures / 8], fill: random},
 		{name: `${key}.q_scale_max`, dtype: 'F16', shape: [groups], fill: halves(scale * 2, false)},
 		{name: `${key}.q_groups`, dtype: 'I16', shape: [groups * 2], fill: pairs},
@@ -89,11 +101,11 @@ function plain(key, inFeatures, outFeatures) {
 	return [{name: `${key}.weight`, dtype: 'F16', shape: [outFeatures, inFeatures], fill}];
 }
 
-/** @param {Shape} shape @param {string} format @returns {Tensor[]} */
-function tensorsOf({hidden, intermediate, layers, heads, keyHeads, vocabulary}, format) {
+/** @param {Shape} shape @param {string} format @param {number} bits @returns {Tensor[]} */
+function tensorsOf({hidden, intermediate, layers, heads, keyHeads, vocabulary}, format, bits) {
 	/** @type {(key: string, inFeatures: number, outFeatures: number) => Tensor[]} */
 	const linear = (key, i, o) =>
-		format === 'exl2' ? exl2(key, i, o, 4) : format === 'gptq' ? gptq(key, i, o) : plain(key, i, o);
+		format === 'exl2' ? exl2(key, i, o, bits) : format === 'gptq' ? gptq(key, i, o) : plain(key, i, o);
 	/** @type {(name: string) => Tensor} */
 	const norm = name => ({name: `${name}.weight`, dtype: 'F16', shape: [hidden], fill: halves(1, false)});
 	const keys = (hidden / heads) * keyHeads;
@@ -165,16 +177,19 @@ function writeTokenizer(directory, vocabulary) {
 /**
 Writes the directory and says how many bytes its weights are.
 
-@param {string} directory @param {{shape?: string | undefined, format?: string | undefined, context?: number | undefined}} options
+@param {string} directory @param {{shape?: string | undefined, format?: string | undefined, bits?: number | undefined, context?: number | undefined}} options
 */
-export async function writeRandomModel(directory, {shape: name = '130m', format = 'exl2', context = 2048} = {}) {
+export async function writeRandomModel(
+	directory,
+	{shape: name = '130m', format = 'exl2', bits = 4, context = 2048} = {},
+) {
 	const shape = shapes[name];
 	if (!shape) throw new Error(`no shape ${name}; there are ${Object.keys(shapes).join(', ')}`);
 	if (!['exl2', 'gptq', 'f16'].includes(format)) throw new Error(`no format ${format}; there are exl2, gptq, f16`);
 
 	mkdirSync(directory, {recursive: true});
 	const quantised = {
-		exl2: {quant_method: 'exl2', version: '0.3.2', bits: 4, head_bits: 6},
+		exl2: {quant_method: 'exl2', version: '0.3.2', bits, head_bits: 6},
 		gptq: {quant_method: 'gptq', bits: 4, group_size: groupSize, desc_act: false, sym: true},
 	}[format];
 	const config = {
@@ -195,18 +210,24 @@ export async function writeRandomModel(directory, {shape: name = '130m', format 
 	};
 	writeFileSync(join(directory, 'config.json'), JSON.stringify(config, null, '\t'));
 	writeTokenizer(directory, shape.vocabulary);
-	return writeSafetensors(join(directory, 'model.safetensors'), tensorsOf(shape, format));
+	return writeSafetensors(join(directory, 'model.safetensors'), tensorsOf(shape, format, bits));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
 	const {values, positionals} = parseArgs({
 		allowPositionals: true,
-		options: {shape: {type: 'string'}, format: {type: 'string'}, context: {type: 'string'}},
+		options: {
+			shape: {type: 'string'},
+			format: {type: 'string'},
+			bits: {type: 'string'},
+			context: {type: 'string'},
+		},
 	});
 	const [directory] = positionals;
 	if (directory === undefined)
-		throw new Error('node bench/random-model.mjs DIR [--shape S] [--format F] [--context N]');
-	const context = values.context === undefined ? undefined : Number(values.context);
-	const bytes = await writeRandomModel(directory, {...values, context});
+		throw new Error('node bench/random-model.mjs DIR [--shape S] [--format F] [--bits B] [--context N]');
+	const number = (/** @type {string | undefined} */ text) => (text === undefined ? undefined : Number(text));
+	const numbers = {bits: number(values.bits), context: number(values.context)};
+	const bytes = await writeRandomModel(directory, {...values, ...numbers});
 	console.log(`${directory}: ${(bytes / 1e6).toFixed(0)} MB of weights`);
 }
