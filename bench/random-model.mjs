@@ -3,7 +3,7 @@
 // Writes a model directory of random weights: the shape and format of a real model, so that speed and memory can be
 // measured without a download. Its text is noise. Weights are streamed to disk, tensor after tensor.
 //
-//   node bench/random-model.mjs DIR [--shape 130m|460m|0.5b|1b|7b|8b|70b] [--format exl2|gptq|f16] [--bits 4]
+//   node bench/random-model.mjs DIR [--shape 0.8m|130m|460m|0.5b|1b|7b|8b|70b] [--format exl2|gptq|f16] [--bits 4]
 //     [--context 2048]
 //
 // exl2: `bits` in groups of 128, those between two widths by groups of both; a head of 6 bits. gptq: 4 bits in groups of 128. Embedding and norms are f16.
@@ -20,6 +20,7 @@ import {parseArgs} from 'node:util';
 
 /** Named after their parameters: 0.5b as Qwen2.5, 8b and 70b as Llama 3; `460m` takes about 310 MB in EXL2. @type {Record<string, Shape>} */
 export const shapes = {
+	'0.8m': {hidden: 128, intermediate: 256, layers: 2, heads: 4, keyHeads: 2, vocabulary: 2048},
 	'130m': {hidden: 768, intermediate: 2048, layers: 12, heads: 12, keyHeads: 12, vocabulary: 32000},
 	'460m': {hidden: 1280, intermediate: 3456, layers: 22, heads: 20, keyHeads: 5, vocabulary: 32000},
 	'0.5b': {hidden: 896, intermediate: 4864, layers: 24, heads: 14, keyHeads: 2, vocabulary: 151936},

@@ -33,7 +33,7 @@ const models = {
 	'8b-gptq-4': {shape: '8b', format: 'gptq'},
 	'0.5b-exl2-4': {shape: '0.5b', format: 'exl2', bits: 4},
 	'70b-exl2-2.5': {shape: '70b', format: 'exl2', bits: 2.5},
-	'130m-exl2-4': {shape: '130m', format: 'exl2', bits: 4},
+	tiny: {shape: '0.8m', format: 'exl2', bits: 4},
 };
 const cacheTypes = ['fp16', 'fp8', 'q8', 'q6', 'q4'];
 
@@ -48,7 +48,7 @@ const {values} = parseArgs({
 		json: {type: 'boolean'},
 	},
 });
-const names = (values.models ?? (values.quick ? '130m-exl2-4' : Object.keys(models).slice(0, -1).join(','))).split(',');
+const names = (values.models ?? (values.quick ? 'tiny' : Object.keys(models).slice(0, -1).join(','))).split(',');
 const decodeRows = values.quick ? [1, 2] : [1, 2, 4, 8, 16, 32];
 const prefillRows = values.quick ? [32] : [128, 512, 2048];
 const contexts = values.quick ? [256] : [1024, 8192, 32_768];
