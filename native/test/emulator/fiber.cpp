@@ -24,6 +24,13 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+// ThreadSanitizer counts calls and returns. A fiber that has ended has not returned from these.
+#if defined(__GNUC__)
+#define EXL_UNCOUNTED __attribute__((no_sanitize("thread")))
+#else
+#define EXL_UNCOUNTED
+#endif
+
 namespace emulator {
 
 namespace {
@@ -73,7 +80,7 @@ exl_switch_stack:
 
 namespace {
 void* scheduler_context = nullptr;
-void swap(void*& save, void* load) { exl_switch_stack(&save, load); }
+EXL_UNCOUNTED void swap(void*& save, void* load) { exl_switch_stack(&save, load); }
 }  // namespace
 
 #else
@@ -88,7 +95,7 @@ void swap(void*& save, void* load) {
 
 #endif
 
-void fiber_entry() {
+EXL_UNCOUNTED void fiber_entry() {
 #ifdef EXL_ASAN
   __sanitizer_finish_switch_fiber(nullptr, &scheduler_bottom, &scheduler_size);
 #endif
@@ -147,7 +154,7 @@ void Fiber::start(void (*body)(void*), void* argument) {
 #endif
 }
 
-void Fiber::resume() {
+EXL_UNCOUNTED void Fiber::resume() {
   running = this;
 #ifdef EXL_ASAN
   __sanitizer_start_switch_fiber(&scheduler_shadow, stack_, kStack);
@@ -159,7 +166,7 @@ void Fiber::resume() {
   running = nullptr;
 }
 
-void Fiber::leave([[maybe_unused]] bool forever) {
+EXL_UNCOUNTED void Fiber::leave([[maybe_unused]] bool forever) {
 #ifdef EXL_ASAN
   __sanitizer_start_switch_fiber(forever ? nullptr : &shadow_, scheduler_bottom, scheduler_size);
 #endif
@@ -169,6 +176,6 @@ void Fiber::leave([[maybe_unused]] bool forever) {
 #endif
 }
 
-void Fiber::suspend() { running->leave(false); }
+EXL_UNCOUNTED void Fiber::suspend() { running->leave(false); }
 
 }  // namespace emulator
