@@ -3,7 +3,7 @@
 // What the generator is held to, each a ratio within one run:
 //
 //   prefix      32 jobs that share 1,024 tokens: prompt tokens computed, against one job's; pages they take
-//   stalls      a prompt of 4,000 tokens arrives while 8 jobs stream: their longest gap, against their median before
+//   stalls      a prompt of 4,000 tokens arrives while 8 jobs stream: their longest gap, against their median without it
 //   batch       tokens/s of 16 jobs side by side, against one job
 //   overhead    processor time of everything in JavaScript for a step of 16 jobs, with a model that takes none
 //

@@ -3,8 +3,7 @@
 // Real shapes with random weights on a GPU, each figure as a fraction of what the same card does at best in the same run
 // (limits.cu):
 //
-//   decode   a step of 1 to 32 sequences: bytes of weights and cache per second, against those of a copy; and each
-//            number of rows against one
+//   decode   a step of 1 to 32 sequences: bytes of weights and cache per second, against those of a copy
 //   prefill  a step of 128 to 2,048 tokens of one prompt: floating-point operations, against cuBLAS on halves
 //   context  a step of one sequence at 1k, 8k and 32k tokens, by type of cache
 //

@@ -132,17 +132,17 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
   return cache;
 }
 
-void back_ahead(Cache& cache, int64_t first, int64_t end_page) {
+void back_ahead(Cache& cache, int64_t first, int64_t end) {
   constexpr int64_t calls_per_page = 12;
   const int64_t sides = int64_t(cache.layers.size()) * 2;
   if (cache.backed_pages < first) {
     cache.backed_pages = first;
     cache.backed_sides = 0;
   }
-  if (cache.backed_pages >= std::min(end_page, cache.layers[0].pages)) return;
+  if (cache.backed_pages >= std::min(end, cache.layers[0].pages)) return;
   const int64_t share = (sides + calls_per_page - 1) / calls_per_page;
-  const int64_t end = std::min(cache.backed_sides + share, sides);
-  for (; cache.backed_sides < end; cache.backed_sides++) {
+  const int64_t last = std::min(cache.backed_sides + share, sides);
+  for (; cache.backed_sides < last; cache.backed_sides++) {
     const LayerCache& layer = cache.layers[size_t(cache.backed_sides / 2)];
     const CacheSide& side = cache.backed_sides % 2 ? layer.values : layer.keys;
     for (const BufferPtr& buffer : {side.codes, side.scales}) {
@@ -151,7 +151,7 @@ void back_ahead(Cache& cache, int64_t first, int64_t end_page) {
       buffer->back(size_t(cache.backed_pages) * bytes, bytes);
     }
   }
-  if (end < sides) return;
+  if (last < sides) return;
   cache.backed_pages++;
   cache.backed_sides = 0;
 }
