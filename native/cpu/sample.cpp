@@ -28,7 +28,7 @@ void sample(Backend& backend, const Call& call, const Run& run) {
   cpu.pool.parallel(int64_t(groups.size()), [&](int64_t g, int) {
     const size_t first = groups[size_t(g)];
     draw_group(step, first, vocabulary, run.scratch + first * Sampler::scratch_bytes(vocabulary),
-               [&](size_t i) { return logits.as<float>() + int64_t(i) * logits.columns(); });
+               {[&](size_t i) { return logits.as<float>() + int64_t(i) * logits.columns(); }});
   });
 }
 

@@ -25,13 +25,14 @@ void sample(Backend&, const Call& call, const Run& run) {
   const DrawStep step{run.samplers, call.in(2).as<int32_t>(), call.in(3).as<int32_t>(),
                       call.out().as<int32_t>()};
   for (const size_t first : draw_groups(step))
-    draw_group(step, first, vocabulary, run.scratch + 2 * row_bytes(padded), [&](size_t i) {
-      // A place has two outputs at most, and needs both at once.
-      auto* row = reinterpret_cast<float*>(run.scratch + (i - first) % 2 * row_bytes(padded));
-      const double* from = logits.as<double>() + int64_t(i) * padded;
-      for (int64_t n = 0; n < vocabulary; n++) row[n] = float(from[n]);
-      return row;
-    });
+    draw_group(step, first, vocabulary, run.scratch + 2 * row_bytes(padded), {[&](size_t i) {
+                 // A place has two outputs at most, and needs both at once.
+                 auto* row =
+                     reinterpret_cast<float*>(run.scratch + (i - first) % 2 * row_bytes(padded));
+                 const double* from = logits.as<double>() + int64_t(i) * padded;
+                 for (int64_t n = 0; n < vocabulary; n++) row[n] = float(from[n]);
+                 return row;
+               }});
 }
 
 void token_log_prob(Backend&, const Call& call, const Run&) {

@@ -47,6 +47,12 @@ size_t Candidates::scratch_bytes(int64_t vocabulary) {
   return (size_t(vocabulary) * (sizeof(uint64_t) + sizeof(int32_t)) + 63) / 64 * 64;
 }
 
+Candidates::Candidates(float* logits, const int32_t* ids, int64_t n, std::byte* scratch)
+    : Candidates(logits, n, scratch) {
+  whole_ = false;
+  std::copy_n(ids, n, ids_);
+}
+
 float Candidates::largest() const {
   // So many that the compiler sees a loop to vectorise and not as many single values.
   constexpr int64_t kMany = 64;

@@ -1,6 +1,7 @@
 // The list every stage of sampling works on.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,6 +23,8 @@ class Candidates {
  public:
   // Takes over the logits of a whole vocabulary.
   Candidates(float* logits, int64_t vocabulary, std::byte* scratch);
+  // Takes over the `count` largest logits of one, whose ids ascend.
+  Candidates(float* logits, const int32_t* ids, int64_t count, std::byte* scratch);
   static size_t scratch_bytes(int64_t vocabulary);
 
   float* values;
@@ -32,6 +35,12 @@ class Candidates {
   int32_t id(int64_t i) const { return whole_ ? int32_t(i) : ids_[i]; }
   // Whether the value of id i is values[i].
   bool whole() const { return whole_; }
+  // The place of an id among those that still ascend; -1: it is not there.
+  int64_t place(int32_t id) const {
+    if (whole_) return id >= 0 && id < count ? id : -1;
+    const int32_t* const found = std::lower_bound(ids_, ids_ + count, id);
+    return found < ids_ + count && *found == id ? found - ids_ : -1;
+  }
   uint64_t key(int64_t i) const { return order_key(values[i], id(i)); }
 
   float largest() const;

@@ -33,20 +33,21 @@ void dry(const StageContext& context, Candidates& list) {
   auto* const match = reinterpret_cast<uint8_t*>(list.keys());
   std::fill_n(match, list.count, uint8_t(0));
   for (int64_t next = 1; next < length; next++) {
-    const int32_t token = text[size_t(next)];
-    if (token >= list.count) continue;
+    const int64_t at = list.place(text[size_t(next)]);
+    if (at < 0) continue;
     int64_t n = 0;
     while (n < longest && n < next && text[size_t(next - 1 - n)] == text[size_t(length - 1 - n)])
       n++;
-    if (n > match[token]) match[token] = uint8_t(n);
+    if (n > match[at]) match[at] = uint8_t(n);
   }
   for (const int32_t token : text) {
-    if (token >= list.count || match[token] == 0) continue;
-    const int64_t beyond = match[token] - set.allowed_length;
-    match[token] = 0;
+    const int64_t at = list.place(token);
+    if (at < 0 || match[at] == 0) continue;
+    const int64_t beyond = match[at] - set.allowed_length;
+    match[at] = 0;
     if (beyond < 0 || set.breakers.contains(token)) continue;
     const double penalty = set.multiplier * std::pow(set.base, double(beyond));
-    list.values[token] = bounded(double(list.values[token]) - penalty);
+    list.values[at] = bounded(double(list.values[at]) - penalty);
   }
 }
 

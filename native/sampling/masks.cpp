@@ -13,7 +13,7 @@ constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 void block(std::span<const int32_t> ids, Candidates& list) {
   for (const int32_t id : ids)
-    if (id >= 0 && id < list.count) list.values[id] = kNever;
+    if (const int64_t at = list.place(id); at >= 0) list.values[at] = kNever;
 }
 
 void allow(const std::vector<int32_t>& ids, Candidates& list) {
@@ -41,8 +41,8 @@ void clean(const StageContext&, Candidates& list) {
 
 void bias(const StageContext& context, Candidates& list) {
   for (const auto& [id, value] : context.settings.bias)
-    if (id >= 0 && id < list.count)
-      list.values[id] = bounded(double(list.values[id]) + double(value));
+    if (const int64_t at = list.place(id); at >= 0)
+      list.values[at] = bounded(double(list.values[at]) + double(value));
 }
 
 void masks(const StageContext& context, Candidates& list) {

@@ -16,17 +16,17 @@ void penalties(const StageContext& context, Candidates& list) {
   auto* const met = reinterpret_cast<uint8_t*>(list.keys());
   std::fill_n(met, list.count, uint8_t(0));
   for (int64_t back = 0; back < reach; back++) {
-    const int32_t token = context.history[size_t(length - 1 - back)];
-    if (token >= list.count) continue;
+    const int64_t at = list.place(context.history[size_t(length - 1 - back)]);
+    if (at < 0) continue;
     const double strength = back <= range ? 1 : 1 - double(back - range) / double(set.decay);
-    double logit = double(list.values[token]);
-    if (!met[token]) {
+    double logit = double(list.values[at]);
+    if (!met[at]) {
       const double repetition = 1 + (set.repetition - 1) * strength;
       logit = logit > 0 ? logit / repetition : logit * repetition;
       logit -= set.presence * strength;
-      met[token] = 1;
+      met[at] = 1;
     }
-    list.values[token] = bounded(logit - set.frequency * strength);
+    list.values[at] = bounded(logit - set.frequency * strength);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "sampling/random.h"
@@ -15,9 +16,11 @@ constexpr Stage kLogitStages[] = {clean, penalties, bias, dry, masks};
 
 // Top-k comes before the softmax, which does not change the order: so only k exponentials are
 // computed, and tokens too improbable for a float are still told apart.
-constexpr Stage kStages[] = {
-    top_k,    softmax,          top_p, top_a,         min_p, tail_free, typical,
-    mirostat, post_temperature, xtc,   order_for_skew};
+constexpr Stage kStages[] = {softmax,   top_p,         top_a,    min_p,
+                             tail_free, typical,       mirostat, post_temperature,
+                             xtc,       order_for_skew};
+
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 // The candidate at `target` of the summed weights.
 int64_t find(const Candidates& list, double target) {
@@ -69,29 +72,41 @@ void Sampler::rewind(uint64_t draws, std::vector<int32_t> banned) {
 
 size_t Sampler::scratch_bytes(int64_t vocabulary) { return Candidates::scratch_bytes(vocabulary); }
 
-Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* scratch) const {
+bool Sampler::choose(Candidates& list, float floor) const {
   const double mu = mirostat_mu_.empty() ? 0 : mirostat_mu_.back();
   const StageContext context{settings_, filters_, history_, banned_once_, draws_, mu};
-  const int64_t ids =
-      settings_.vocabulary > 0 ? std::min(vocabulary, settings_.vocabulary) : vocabulary;
-  Candidates list(logits, ids, scratch);
   for (const Stage stage : kLogitStages) stage(context, list);
-  if (list.count == 0) return list;
+  if (list.count == 0) return floor == kNoFloor;
   // As a float too: it divides floats.
   if (float(settings_.temperature) == 0) {
     const float largest = list.largest();
+    if (!(largest > floor)) return false;
     int64_t first = 0;
     while (list.values[first] != largest) first++;
     list.keep_only(first);
     list.values[0] = 1, list.sum = 1;
-    return list;
+    return true;
   }
+  if (floor != kNoFloor && list.count < settings_.top_k) return false;
+  top_k(context, list);
+  if (floor != kNoFloor && !(list.values[list.count - 1] > floor)) return false;
   for (const Stage stage : kStages) stage(context, list);
+  return true;
+}
+
+Candidates Sampler::distribution(float* logits, int64_t vocabulary, std::byte* scratch) const {
+  const int64_t ids =
+      settings_.vocabulary > 0 ? std::min(vocabulary, settings_.vocabulary) : vocabulary;
+  Candidates list(logits, ids, scratch);
+  choose(list, kNoFloor);
   return list;
 }
 
 int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
-  const Candidates list = distribution(logits, vocabulary, scratch);
+  return draw_from(distribution(logits, vocabulary, scratch));
+}
+
+int32_t Sampler::draw_from(const Candidates& list) {
   const double random = uniform(settings_.seed, Stream::Draw, draws_);
   if (list.count == 0) return kNoToken;
   draws_++;
@@ -106,6 +121,40 @@ int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
   feed({list.id(chosen)});
   filters_.advance(list.id(chosen));
   return list.id(chosen);
+}
+
+// What is not among the largest counts if all logits do, or if a stage may raise some.
+bool Sampler::looks_below(const Largest& largest) const {
+  const Penalties& set = settings_.penalties;
+  const bool takes_all = float(settings_.temperature) != 0 &&
+                         (settings_.top_k == 0 || settings_.top_k > largest.count);
+  const bool raises = set.repetition < 1 || set.presence < 0 || set.frequency < 0 ||
+                      settings_.dry.multiplier < 0 ||
+                      std::any_of(
+                          settings_.bias.begin(), settings_.bias.end(),
+                          [](const Bias& bias) { return bias.value > 0; });
+  const bool is_masked = filters_.active() || !settings_.allowed.empty() ||
+                         (draws_ == 0 && !settings_.first_allowed.empty());
+  return takes_all || raises || is_masked || settings_.guidance != 1 || settings_.observe.active();
+}
+
+std::optional<int32_t> Sampler::draw_largest(const Largest& largest) {
+  const float floor = largest.values[largest.count - 1];
+  // A damaged model's logits are bounded first: then their order is another.
+  if (looks_below(largest) || !(largest.values[0] <= -kLowest && floor >= kLowest)) return {};
+  std::vector<std::pair<int32_t, float>> ascending;
+  for (int64_t i = 0; i < largest.count; i++)
+    if (settings_.vocabulary == 0 || largest.ids[i] < settings_.vocabulary)
+      ascending.emplace_back(largest.ids[i], largest.values[i]);
+  std::sort(ascending.begin(), ascending.end());
+  std::vector<int32_t> ids;
+  std::vector<float> values;
+  for (const auto& [id, value] : ascending) ids.push_back(id), values.push_back(value);
+  std::vector<uint64_t> scratch(scratch_bytes(int64_t(ids.size())) / sizeof(uint64_t));
+  Candidates list(values.data(), ids.data(), int64_t(ids.size()),
+                  reinterpret_cast<std::byte*>(scratch.data()));
+  if (!choose(list, floor)) return {};
+  return draw_from(list);
 }
 
 int32_t Sampler::draw_observed(float* logits, int64_t vocabulary, std::byte* scratch) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sampling/candidates.h"
@@ -18,6 +19,13 @@ inline constexpr int32_t kNoToken = -1;   // the settings leave none
 inline constexpr int32_t kNotDrawn = -2;  // the draft went astray before this one
 inline constexpr int32_t kDeferred = -3;  // somebody else looks at the logits first
 
+// The largest logits of a row, in descending order.
+struct Largest {
+  const float* values;
+  const int32_t* ids;
+  int64_t count;
+};
+
 // The state of one job: settings, tokens so far, and how many draws were made. Draw `n` depends on
 // the seed, `n` and the logits alone, so text does not depend on threads, batches or other jobs.
 class Sampler {
@@ -31,6 +39,9 @@ class Sampler {
   // logits; `scratch` has scratch_bytes().
   int32_t draw(float* logits, int64_t vocabulary, std::byte* scratch);
   static size_t scratch_bytes(int64_t vocabulary);
+
+  // The same draw from the largest logits alone; nothing if one of the others may have a say in it.
+  std::optional<int32_t> draw_largest(const Largest& largest);
 
   // Draws as a step does: observed where that was asked for, or left to somebody else.
   int32_t draw_observed(float* logits, int64_t vocabulary, std::byte* scratch);
@@ -47,6 +58,12 @@ class Sampler {
   std::vector<Observation> take_observations() { return std::move(observations_); }
 
  private:
+  // Runs the stages; false if a candidate that is not in the list, and has `floor` at most, might
+  // belong to what is left.
+  bool choose(Candidates& list, float floor) const;
+  int32_t draw_from(const Candidates& list);
+  bool looks_below(const Largest& largest) const;
+
   SamplerSettings settings_;
   Filters filters_;
   std::vector<int32_t> history_;  // empty if no stage looks at it

@@ -31,17 +31,22 @@ std::vector<size_t> draw_groups(const DrawStep& step) {
 }
 
 void draw_group(const DrawStep& step, size_t first, int64_t vocabulary, std::byte* scratch,
-                const std::function<float*(size_t output)>& logits) {
+                const DrawLogits& logits) {
   Sampler& sampler = *step.samplers[first];
   const size_t stride = sampler.guidance() == 1 ? 1 : 2;
   size_t end = first;
   while (end < step.samplers.size() && step.samplers[end] == step.samplers[first])
     step.ids[end++] = kNotDrawn;
 
+  const auto draw = [&](size_t at) {
+    if (logits.largest)
+      if (const auto drawn = sampler.draw_largest(logits.largest(at))) return *drawn;
+    float* const row = logits.all(at);
+    if (stride == 2) guide(row, logits.all(at + 1), sampler.guidance(), vocabulary);
+    return sampler.draw_observed(row, vocabulary, scratch);
+  };
   for (size_t at = first; at + stride <= end; at += stride) {
-    float* const row = logits(at);
-    if (stride == 2) guide(row, logits(at + 1), sampler.guidance(), vocabulary);
-    const int32_t drawn = sampler.draw_observed(row, vocabulary, scratch);
+    const int32_t drawn = draw(at);
     std::fill_n(step.ids + at, stride, drawn);
     const size_t next = at + stride;
     if (next >= end || step.tokens[step.outputs[next]] != drawn) return;

@@ -24,9 +24,14 @@ struct DrawStep {
 // Index of the first output of each group.
 std::vector<size_t> draw_groups(const DrawStep& step);
 
-// Draws for the group that starts at `first`. `logits(i)` gives the logits of output i, which are
-// changed; it is called once for each output, in order.
+// Gives the logits of an output. Each is asked for once at most, in order.
+struct DrawLogits {
+  std::function<float*(size_t output)> all;                 // which are changed
+  std::function<Largest(size_t output)> largest = nullptr;  // null: they are not known
+};
+
+// Draws for the group that starts at `first`.
 void draw_group(const DrawStep& step, size_t first, int64_t vocabulary, std::byte* scratch,
-                const std::function<float*(size_t output)>& logits);
+                const DrawLogits& logits);
 
 }  // namespace exl

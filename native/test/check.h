@@ -11,6 +11,7 @@ void check(bool holds, const std::string& what);
 // Of other files, called by main().
 void cache();  // keys and values: how they are stored, and attention over them
 void quant_linear();
+void sampling();  // from the largest logits alone
 void device();
 void device_faults();
 
