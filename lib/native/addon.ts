@@ -36,6 +36,8 @@ export type WireProgram = {
 	readonly maxSequences: number;
 	readonly pagesPerSequence: number;
 	readonly threads: number;
+	/** @default true */
+	readonly lowered?: boolean;
 };
 
 export type OpDeclaration = {

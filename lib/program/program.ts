@@ -23,6 +23,8 @@ export type ProgramLimits = {
 	readonly pagesPerSequence: number;
 	/** Threads of the CPU backend. */
 	readonly threads: number;
+	/** Whether the backend may put ops together and reorder them; without it `ops` is what runs. @default true */
+	readonly lowered?: boolean;
 };
 
 /** A recorded program, compiled for a device and ready to be replayed. */
@@ -88,12 +90,12 @@ export class Program {
 		return addon().step(this.#device.id, this.#handle.id, slots);
 	}
 
-	/** The recorded ops, in the order they run. */
+	/** The ops, in the order they were recorded. */
 	get ops(): readonly RecordedOp[] {
 		return this.#ops;
 	}
 
-	/** The same program, op by op: set the slots, then run op after op, reading and replacing values in between. */
+	/** The same program, op by op, if it is not lowered: set the slots, then run op after op, reading and replacing values in between. */
 	setSlots(slots: Slots): Promise<void> {
 		return addon().setSlots(this.#device.id, this.#handle.id, slots);
 	}

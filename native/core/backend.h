@@ -30,7 +30,7 @@ struct Call {
   };
 
   const Op* op = nullptr;
-  int kernel = 0;               // of a backend that chooses for itself: what it chose
+  int32_t kernel = 0;           // of a backend that chooses for itself: what it chose
   bool output_on_host = false;  // of a kernel on the host: unless the output is a user's tensor
   std::string path;             // `model.layers.3.mlp.gate_proj`
   std::vector<Operand> inputs;
@@ -70,6 +70,9 @@ struct Kernel {
   // Of a backend with memory of its own: waits for the device, and has its scratch and (see
   // Call::output_on_host) its output in host memory.
   bool on_host = false;
+
+  // Runs calls of one input at once; null: one after another.
+  void (*run_group)(Backend&, std::span<const Call>, const Run&) = nullptr;
 };
 
 // What makes two steps of a program the same but for the contents of memory.
@@ -92,8 +95,8 @@ class Backend {
   virtual const char* name() const = 0;
   virtual Dtype activation_type() const = 0;
   virtual Dtype cache_type() const = 0;  // how it holds an fp16 cache
-  // Of what an op computes.
-  virtual Dtype value_type(const Op& op) const;
+  // Of an output of an op.
+  Dtype value_type(const Op& op, size_t output) const;
   virtual std::span<const Kernel> kernels() const = 0;
 
   // Null: it computes in host memory.
@@ -101,8 +104,10 @@ class Backend {
   // For one program; null: it has no use for them.
   virtual std::unique_ptr<StepGraphs> make_graphs() { return nullptr; }
 
-  // What will run the call. Throws UnsupportedOp with the objection of every candidate.
-  virtual const Kernel& select(Call& call) const;
+  // What will run the call; null, with the objection of every candidate, if nothing does.
+  virtual const Kernel* find_kernel(Call& call, std::string& objections) const;
+  // Throws UnsupportedOp.
+  const Kernel& select(Call& call) const;
 
   // Reads the source into buffers of this backend. Runs on the engine thread.
   virtual std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Changes with any change to this file: both sides must have been built from the same one. */
-#define EXL_BACKEND_ABI 1u
+#define EXL_BACKEND_ABI 2u
 
 /* The one symbol a library exports: ExlBackendEntry. */
 #define EXL_BACKEND_ENTRY "exl_backend"
@@ -193,8 +193,9 @@ typedef struct ExlBackendApi {
 
   /* Chooses a kernel, or lists what each candidate objects to. */
   ExlCode (*select)(ExlDevice*, const ExlCall*, int32_t* kernel, uint64_t* scratch, ExlMessage*);
-  /* Launches and returns. */
-  ExlCode (*run)(ExlDevice*, int32_t kernel, const ExlCall*, ExlMessage*);
+  /* Launches and returns. Several calls read the same first input, and none what another writes. */
+  ExlCode (*run)(ExlDevice*, int32_t kernel, const ExlCall* const* calls, int32_t count,
+                 ExlMessage*);
 
   /* What is launched in between is recorded and not run. end() returns no graph if it fails. */
   ExlCode (*capture_begin)(ExlDevice*, ExlMessage*);

@@ -3,25 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/lower.h"
 #include "core/plan.h"
 
 namespace exl {
-
-namespace {
-
-int64_t actual(int64_t dim, int64_t rows, int64_t outputs) {
-  return dim == kRows ? rows : dim == kOutputs ? outputs : dim;
-}
-
-Shape actual(const Shape& shape, int64_t rows, int64_t outputs) {
-  Shape result;
-  for (const int64_t dim : shape) result.push_back(actual(dim, rows, outputs));
-  return result;
-}
-
-bool is_sample(const Op& op) { return std::string_view(op.name) == "sample"; }
-
-}  // namespace
 
 Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Allocator& allocate)
     : backend_(std::move(backend)), recording_(std::move(recording)) {
@@ -30,6 +15,9 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   if (!in_range(r.max_rows) || !in_range(r.max_outputs) || !in_range(r.max_sequences))
     throw Error(Code::InvalidArgument, "a program needs 1 to 1048576 rows, outputs and sequences");
 
+  for (const OpRecord& record : r.ops) check_shapes(record);
+  if (r.lowered) lower(recording_, *backend_);
+
   slot_capacity_ = {
       r.max_rows,    r.max_rows,    r.max_rows,   r.max_sequences * r.pages_per_sequence,
       r.max_outputs, r.max_outputs, r.max_outputs};
@@ -37,43 +25,14 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   graphs_ = backend_->make_graphs();
   allocate_slots(allocate);
   drawn_.assign(size_t(r.max_sequences), 0);
+  types_ = value_types(r, *backend_);
   plan(allocate);
 
   backend_->use_threads(r.threads);  // kernels ask for scratch memory per thread
-  size_t scratch = 0, host_scratch = 0;
   rows_ = r.max_rows, outputs_ = r.max_outputs, sequences_ = r.max_sequences;
+  size_t scratch = 0, host_scratch = 0;
   for (const OpRecord& record : r.ops) {
-    std::vector<Shape> shapes;
-    for (const Operand& input : record.inputs) shapes.push_back(input.shape);
-    const std::vector<Shape> inferred = infer_shapes(*record.op, shapes);
-
-    Call call;
-    call.op = record.op;
-    call.path = record.path;
-    call.attributes = record.attributes;
-    for (const Operand& input : record.inputs) {
-      Call::Operand operand;
-      operand.weight = input.weight;
-      if (input.kind == Operand::Kind::Cache)
-        operand.cache = &r.cache->layers.at(size_t(input.value));
-      if (input.kind == Operand::Kind::Slot)
-        operand.tensor = {Dtype::I32, actual(input.shape, r.max_rows, r.max_outputs),
-                          slot_address(input.slot)};
-      if (input.kind == Operand::Kind::Value || input.kind == Operand::Kind::Tensor)
-        operand.tensor = bind_value(input);
-      call.inputs.push_back(std::move(operand));
-    }
-    for (size_t i = 0; i < record.outputs.size(); i++) {
-      if (record.outputs[i].shape != inferred.at(i))
-        throw Error(Code::ShapeMismatch,
-                    std::string(record.op->name) + " gives " + shape_text(inferred[i]) +
-                        ", recorded as " + shape_text(record.outputs[i].shape),
-                    record.path);
-      call.outputs.push_back(bind_value(record.outputs[i]));
-    }
-    if (std::string_view(record.op->name) == "embed")
-      vocabulary_ = record.inputs[1].weight->shape[0];
-
+    Call call = bind(record);
     const Kernel& kernel = backend_->select(call);
     size_t& needed = kernel.on_host ? host_scratch : scratch;
     if (kernel.scratch) needed = std::max(needed, kernel.scratch(*backend_, call));
@@ -83,6 +42,7 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
         if (record.inputs[k].kind == Operand::Kind::Slot)
           call.inputs[k].tensor.data = slot_data_[size_t(record.inputs[k].slot)];
     }
+    if (is(record, "embed")) vocabulary_ = record.inputs[1].weight->shape[0];
     kernels_.push_back(&kernel);
     calls_.push_back(std::move(call));
   }
@@ -91,16 +51,24 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   bind_on_host(allocate);
 }
 
+Call Program::bind(const OpRecord& record) const {
+  Call call = unbound_call(record, recording_, types_);
+  const auto bind_tensor = [&](const Operand& operand, Tensor& tensor) {
+    if (operand.kind == Operand::Kind::Slot) tensor.data = slot_address(operand.slot);
+    if (operand.kind == Operand::Kind::Value) tensor.data = value_address(operand);
+  };
+  for (size_t i = 0; i < record.inputs.size(); i++)
+    bind_tensor(record.inputs[i], call.inputs[i].tensor);
+  for (size_t i = 0; i < record.outputs.size(); i++)
+    bind_tensor(record.outputs[i], call.outputs[i]);
+  return call;
+}
+
 void Program::plan(const Allocator& allocate) {
   const Recording& r = recording_;
-  types_.assign(r.values.size(), backend_->activation_type());
-  for (const OpRecord& record : r.ops)
-    for (const Operand& output : record.outputs)
-      if (output.kind == Operand::Kind::Value)
-        types_.at(size_t(output.value)) = backend_->value_type(*record.op);
   std::vector<Lifetime> lifetimes;
   for (const Shape& shape : r.values) {
-    const int64_t elements = element_count(actual(shape, r.max_rows, r.max_outputs));
+    const int64_t elements = element_count(at_most(shape, r));
     const Dtype type = types_[lifetimes.size()];
     lifetimes.push_back({size_t(elements) * dtype_size(type), SIZE_MAX, 0});
   }
@@ -121,21 +89,15 @@ void Program::plan(const Allocator& allocate) {
   if (arena.bytes) arena_ = allocate(arena.bytes, Kind::Activations, "activations");
 }
 
-Tensor Program::bind_value(const Operand& operand) const {
-  if (operand.kind == Operand::Kind::Tensor) {
-    Tensor tensor = operand.tensor;
-    tensor.shape = operand.shape;
-    return tensor;
-  }
-  const Shape shape = actual(operand.shape, recording_.max_rows, recording_.max_outputs);
-  const Shape stored = actual(recording_.values.at(size_t(operand.value)), recording_.max_rows,
-                              recording_.max_outputs);
-  if (element_count(shape) != element_count(stored))
-    throw Error(Code::ShapeMismatch, shape_text(operand.shape) +
-                                         " does not have as many elements as " +
-                                         shape_text(recording_.values[size_t(operand.value)]));
+void* Program::value_address(const Operand& operand) const {
   const size_t value = size_t(operand.value);
-  return {types_[value], shape, arena_->data() + offsets_[value]};
+  const Shape& stored = recording_.values.at(value);
+  if (element_count(at_most(operand.shape, recording_)) !=
+      element_count(at_most(stored, recording_)))
+    throw Error(
+        Code::ShapeMismatch,
+        shape_text(operand.shape) + " does not have as many elements as " + shape_text(stored));
+  return arena_->data() + offsets_[value];
 }
 
 void Program::set_slots(const SlotValues& slots) {
@@ -194,10 +156,10 @@ void Program::resize(int64_t rows, int64_t outputs, int64_t sequences) {
 }
 
 void Program::run(const std::atomic<bool>& stop) {
-  for (size_t i = run_recorded(); i < calls_.size(); i++) {
+  for (size_t i = run_recorded(); i < calls_.size();) {
     if (stop.load(std::memory_order_relaxed))
       throw Error(Code::Aborted, "the engine was stopped", calls_[i].path);
-    run_op(i);
+    i = run_from(i);
   }
   remember_drawn();
   if (recording_.cache) back_ahead();
@@ -221,18 +183,37 @@ void Program::remember_drawn() {
   const int32_t* sequences = slot_data_[size_t(Slot::Sequences)];
   const int32_t* rows = slot_data_[size_t(Slot::Outputs)];
   for (const Call& call : calls_) {
-    if (!is_sample(*call.op) || samplers_.empty()) continue;
+    if (std::string_view(call.op->name) != "sample" || samplers_.empty()) continue;
     const int32_t* ids = call.out().as<int32_t>();
     for (int64_t i = 0; i < outputs_; i++)
       if (ids[i] >= 0) drawn_[size_t(sequences[rows[i]])] = ids[i];
   }
 }
 
-void Program::run_op(size_t index) {
+void Program::run_op(size_t index) { run_calls(index, index + 1); }
+
+// Runs an op, and those after it that can run with it; returns the first that is left.
+size_t Program::run_from(size_t first) {
+  const auto belongs = [&](size_t i) {
+    return kernels_[i] == kernels_[first] && calls_[i].op == calls_[first].op &&
+           calls_[i].kernel == calls_[first].kernel &&
+           calls_[i].in(0).data == calls_[first].in(0).data;
+  };
+  size_t end = first + 1;
+  while (kernels_[first]->run_group && end < calls_.size() && belongs(end)) end++;
+  run_calls(first, end);
+  return end;
+}
+
+void Program::run_calls(size_t first, size_t end) {
   backend_->use_threads(recording_.threads);  // programs share the backend
-  const Kernel& kernel = *kernels_.at(index);
+  const Kernel& kernel = *kernels_.at(first);
   const BufferPtr& scratch = kernel.on_host ? host_scratch_ : scratch_;
-  kernel.run(*backend_, calls_[index], {scratch ? scratch->data() : nullptr, samplers_});
+  const Run run{scratch ? scratch->data() : nullptr, samplers_};
+  if (end - first > 1)
+    kernel.run_group(*backend_, std::span(calls_).subspan(first, end - first), run);
+  else
+    kernel.run(*backend_, calls_[first], run);
 }
 
 Tensor Program::value(size_t index) const {

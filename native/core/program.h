@@ -4,44 +4,12 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "core/backend.h"
 #include "core/host_value.h"
+#include "core/recording.h"
 
 namespace exl {
-
-// What the recorder hands over.
-struct Operand {
-  enum class Kind { None, Value, Weight, Cache, Slot, Tensor } kind = Kind::None;
-  int value = 0;  // of Value; the layer of Cache
-  Shape shape;    // a value may be seen through another shape with as many elements
-  std::shared_ptr<const Weight> weight;
-  Slot slot = Slot::Tokens;
-  Tensor tensor;                     // of Tensor: memory that outlives the program
-  std::shared_ptr<const void> keep;  // what owns that memory
-};
-
-struct OpRecord {
-  const Op* op;
-  std::string path;
-  std::vector<Operand> inputs;
-  std::vector<Operand> outputs;  // Value or Tensor
-  std::vector<double> attributes;
-};
-
-struct Recording {
-  std::vector<Shape> values;
-  std::vector<OpRecord> ops;
-  std::vector<int> results;  // values that a step returns
-  std::shared_ptr<Cache> cache;
-  int64_t max_rows = 1;
-  int64_t max_outputs = 1;
-  int64_t max_sequences = 1;
-  int64_t pages_per_sequence = 0;
-  int threads = 1;
-};
 
 class Program {
  public:
@@ -67,13 +35,16 @@ class Program {
 
  private:
   void plan(const Allocator& allocate);
+  Call bind(const OpRecord& record) const;
+  void* value_address(const Operand& operand) const;
+  size_t run_from(size_t first);
+  void run_calls(size_t first, size_t end);
   // program_device.cpp: what a device with memory of its own needs.
   void allocate_slots(const Allocator& allocate);
   void* slot_address(Slot slot) const;
   void bind_on_host(const Allocator& allocate);
   void send_slots();
   size_t run_recorded();
-  Tensor bind_value(const Operand& operand) const;
   Tensor value(size_t index) const;
   void resize(int64_t rows, int64_t outputs, int64_t sequences);
   void remember_drawn();

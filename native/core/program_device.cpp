@@ -65,7 +65,7 @@ size_t Program::run_recorded() {
   if (!graphs_ || rows_ > kMostRecordedRows) return 0;
   const size_t end = std::min(first_on_host_, calls_.size());
   graphs_->run({rows_, outputs_, sequences_}, [&] {
-    for (size_t i = 0; i < end; i++) run_op(i);
+    for (size_t i = 0; i < end;) i = run_from(i);
   });
   return end;
 }

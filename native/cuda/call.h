@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "core/backend_api.h"
@@ -28,8 +29,10 @@ struct ExlWeight {
 
 namespace exl::cuda {
 
+using Calls = std::span<const ExlCall* const>;
+
 inline const ExlTensor& in(const ExlCall& call, int i) { return call.inputs[i].tensor; }
-inline const ExlTensor& out(const ExlCall& call) { return call.outputs[0]; }
+inline const ExlTensor& out(const ExlCall& call, int i = 0) { return call.outputs[i]; }
 inline const ExlWeight* weight(const ExlCall& call, int i) { return call.inputs[i].weight; }
 
 inline int64_t count(const ExlTensor& tensor) {

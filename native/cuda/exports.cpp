@@ -136,9 +136,15 @@ ExlCode select(ExlDevice*, const ExlCall* call, int32_t* chosen, uint64_t* scrat
   });
 }
 
-ExlCode run(ExlDevice* device, int32_t kernel, const ExlCall* call, ExlMessage* message) {
+ExlCode run(ExlDevice* device, int32_t index, const ExlCall* const* calls, int32_t count,
+            ExlMessage* message) {
   return guarded(message, [&] {
-    device->device.run([&] { kernels()[size_t(kernel)].run(device->device.stream(), *call); });
+    const Kernel& kernel = kernels()[size_t(index)];
+    const Stream stream = device->device.stream();
+    device->device.run([&] {
+      if (kernel.run_together) return kernel.run_together(stream, {calls, size_t(count)});
+      for (int32_t i = 0; i < count; i++) kernel.run(stream, *calls[i]);
+    });
   });
 }
 

@@ -14,6 +14,8 @@ struct Kernel {
   std::string (*refuses)(const ExlCall&);  // an objection, or nothing; null: never refuses
   uint64_t (*scratch)(const ExlCall&);     // bytes, for the call at its largest; null: none
   void (*run)(Stream, const ExlCall&);     // launches
+  // In the place of `run`: calls of one first input, with as few launches as it can.
+  void (*run_together)(Stream, Calls) = nullptr;
 };
 
 std::span<const Kernel> kernels();

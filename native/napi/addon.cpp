@@ -89,9 +89,9 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
 // opTable() -> [{name, formula, inputs, outputs, attributes}]
 Napi::Value op_table(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Napi::Array result = Napi::Array::New(env, all_ops().size());
-  for (uint32_t i = 0; i < all_ops().size(); i++) {
-    const Op& op = *all_ops()[i];
+  Napi::Array result = Napi::Array::New(env, recorded_ops().size());
+  for (uint32_t i = 0; i < recorded_ops().size(); i++) {
+    const Op& op = *recorded_ops()[i];
     Napi::Object item = Napi::Object::New(env);
     item.Set("name", op.name);
     item.Set("formula", op.formula);

@@ -81,6 +81,7 @@ Recording recording(const Environment& environment, const Napi::Object& from) {
   result.max_sequences = integer(from, "maxSequences");
   result.pages_per_sequence = integer(from, "pagesPerSequence");
   result.threads = int(integer(from, "threads"));
+  result.lowered = !has(from, "lowered") || field(from, "lowered").ToBoolean();
   return result;
 }
 

@@ -12,8 +12,9 @@ int Op::attribute_index(std::string_view wanted) const {
 }
 
 const Op& find_op(std::string_view name) {
-  for (const Op* op : all_ops())
-    if (op->name == name) return *op;
+  for (const auto* ops : {&recorded_ops(), &lowered_ops()})
+    for (const Op* op : *ops)
+      if (op->name == name) return *op;
   throw Error(Code::UnsupportedOp, "there is no op named " + std::string(name));
 }
 

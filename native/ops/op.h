@@ -49,8 +49,10 @@ struct Op {
   int attribute_index(std::string_view name) const;
 };
 
-// All ops, in the order of ops.cpp.
-const std::vector<const Op*>& all_ops();
+// What models are recorded with, in the order of ops.cpp.
+const std::vector<const Op*>& recorded_ops();
+// What core/lower.cpp puts in their place.
+const std::vector<const Op*>& lowered_ops();
 
 // Throws UnsupportedOp.
 const Op& find_op(std::string_view name);

@@ -125,7 +125,9 @@ const Op sample{
     {{"logits", PortKind::Value, "outputs padded"},
      {"samplers", PortKind::Slot, "outputs"},
      {"tokens", PortKind::Slot, "rows"},
-     {"outputs", PortKind::Slot, "outputs"}},
+     {"outputs", PortKind::Slot, "outputs"},
+     {"largest", PortKind::Value, "outputs 256", true},
+     {"largest_ids", PortKind::Value, "outputs 256", true}},
     {{"ids", PortKind::Value, "outputs"}},
     {{"vocabulary", 0, true}},
 };
@@ -138,13 +140,52 @@ const Op token_log_prob{
     {{"vocabulary", 0, true}},
 };
 
+const Op add_rms_norm{
+    "add_rms_norm",
+    "sum = a + b, y = rms_norm(sum)",
+    {{"a", PortKind::Value, "... columns"},
+     {"b", PortKind::Value, "... columns"},
+     {"weight", PortKind::Weight, "columns"}},
+    {{"sum", PortKind::Value, "... columns"}, {"y", PortKind::Value, "... columns"}},
+    {{"eps", 0, true}, {"offset", 0, false}},
+};
+
+const Op rope_cache_write{
+    "rope_cache_write",
+    "y = rope(q), cache_write(rope(k), v)",
+    {{"q", PortKind::Value, "rows heads dim"},
+     {"k", PortKind::Value, "rows key_heads dim"},
+     {"v", PortKind::Value, "rows key_heads dim"},
+     {"angles", PortKind::Value, "rows pairs 2"},
+     {"cache", PortKind::Cache, "key_heads dim"},
+     {"positions", PortKind::Slot, "rows"},
+     {"sequences", PortKind::Slot, "rows"},
+     {"pages", PortKind::Slot, "sequences pages"}},
+    {{"y", PortKind::Value, "rows heads dim"}},
+    {{"interleaved", 0, false}},
+};
+
+// Of equals the lower id comes first.
+const Op top_k{
+    "top_k",
+    "(y[i, :], ids[i, :]) = the 256 largest of logits[i, :vocabulary], in descending order",
+    {{"logits", PortKind::Value, "outputs padded"}},
+    {{"y", PortKind::Value, "outputs 256"}, {"ids", PortKind::Value, "outputs 256"}},
+    {{"vocabulary", 0, true}},
+};
+
 }  // namespace
 
-const std::vector<const Op*>& all_ops() {
+const std::vector<const Op*>& recorded_ops() {
   static const std::vector<const Op*> ops = {
       &embed,     &rms_norm, &linear,   &rope_angles, &rope,   &cache_write,
       &attention, &add,      &silu_mul, &gather_rows, &sample, &token_log_prob,
   };
+  return ops;
+}
+
+const std::vector<const Op*>& lowered_ops() {
+  static const std::vector<const Op*> ops = {&add_rms_norm, &rope_cache_write, &top_k};
   return ops;
 }
 

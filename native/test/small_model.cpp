@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kHidden = 64, kHeads = 4, kKeyHeads = 2, kDim = 16;
 constexpr const char* kFile = "node-exllama-small-model.bin";
 
-enum { Table, NormIn, Query, Key, Value, Frequencies, Output, NormOut, Head };
+enum { Table, NormIn, Query, Key, Value, Frequencies, Output, NormMiddle, Mlp, NormOut, Head };
 
 ByteSource in_memory(std::vector<std::byte> bytes) {
   const auto kept = std::make_shared<std::vector<std::byte>>(std::move(bytes));
@@ -65,10 +65,12 @@ QuantSource quantised(int64_t in, int64_t out) {
 
 }  // namespace
 
-SmallModel::SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger)
+SmallModel::SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger,
+                       int64_t vocabulary)
     : backend_(std::move(backend)),
       ledger_(std::move(ledger)),
-      allocate_{ledger_, "model", backend_->memory()} {}
+      allocate_{ledger_, "model", backend_->memory()},
+      vocabulary_(vocabulary) {}
 
 void SmallModel::load(bool long_table) {
   weights_.clear();
@@ -76,7 +78,7 @@ void SmallModel::load(bool long_table) {
     weights_.push_back(backend_->load(source, allocate_, label));
   };
   // The table comes from a file.
-  const int64_t rows = long_table ? 70'000 : kVocabulary;
+  const int64_t rows = long_table ? 70'000 : vocabulary_;
   const std::vector<std::byte> table = random_halves(rows * kHidden, 1, 1);
   std::FILE* file = std::fopen(kFile, "wb");
   std::fwrite(table.data(), 1, table.size(), file);
@@ -95,11 +97,13 @@ void SmallModel::load(bool long_table) {
   load(floats({kKeyHeads * kDim, kHidden}, 5, 0.3f), "value");
   load(floats({kDim / 2}, 6, 0.5f), "frequencies");
   load(quantised(kHeads * kDim, kHidden), "output");
+  load(floats({kHidden}, 9, 1), "norm_middle");
+  load(floats({kHidden, kHidden}, 10, 0.2f), "mlp");
   load(floats({kHidden}, 7, 1), "norm_out");
-  load(floats({kVocabulary, kHidden}, 8, 1), "head");
+  load(floats({vocabulary_, kHidden}, 8, 1), "head");
 }
 
-void SmallModel::compile() {
+void SmallModel::compile(bool lowered) {
   program_.reset();
   cache_ = make_cache(allocate_, CacheType::Fp16, backend_->cache_type(), 1, kMostSequences + 1,
                       kKeyHeads, kDim);
@@ -151,8 +155,10 @@ void SmallModel::compile() {
   const Operand turned_q = value({kRows, kHeads, kDim}), turned_k = value({kRows, kKeyHeads, kDim});
   const Operand mixed = value({kRows, kHeads, kDim}), o = value({kRows, kHidden}),
                 sum = value({kRows, kHidden});
+  const Operand m = value({kRows, kHidden}), up = value({kRows, kHidden}),
+                y = value({kRows, kHidden});
   const Operand last = value({kOutputs, kHidden}), normed = value({kOutputs, kHidden}),
-                logits = value({kOutputs, kVocabulary}), ids = value({kOutputs});
+                logits = value({kOutputs, vocabulary_}), ids = value({kOutputs});
 
   add("embed", {slot(Slot::Tokens, {kRows}), of(Table)}, {x});
   add("rms_norm", {x, of(NormIn)}, {n}, {1e-5, 0});
@@ -166,14 +172,18 @@ void SmallModel::compile() {
   add("attention", {turned_q, layer, positions, sequences, pages}, {mixed}, {0.25, 0, 0});
   add("linear", {seen_as(mixed, {kRows, kHeads * kDim}), of(Output), none}, {o});
   add("add", {x, o}, {sum});
-  add("gather_rows", {sum, slot(Slot::Outputs, {kOutputs})}, {last});
+  add("rms_norm", {sum, of(NormMiddle)}, {m}, {1e-5, 0});
+  add("linear", {m, of(Mlp), none}, {up});
+  add("add", {sum, up}, {y});
+  add("gather_rows", {y, slot(Slot::Outputs, {kOutputs})}, {last});
   add("rms_norm", {last, of(NormOut)}, {normed}, {1e-5, 0});
   add("linear", {normed, of(Head), none}, {logits});
   add("sample",
       {logits, slot(Slot::Samplers, {kOutputs}), slot(Slot::Tokens, {kRows}),
-       slot(Slot::Outputs, {kOutputs})},
-      {ids}, {double(kVocabulary)});
-  r.results = {ids.value};
+       slot(Slot::Outputs, {kOutputs}), none, none},
+      {ids}, {double(vocabulary_)});
+  r.results = {ids.value, logits.value};
+  r.lowered = lowered;
   program_ = std::make_unique<Program>(backend_, std::move(r), allocate_);
 }
 
@@ -197,6 +207,7 @@ std::vector<int32_t> SmallModel::step(const std::vector<int32_t>& tokens, int32_
   program_->set_slots(slots);
   const std::atomic<bool> stop{false};
   program_->run(stop);
+  logits_ = program_->read(size_t(program_->results()[1])).bytes;
   const HostValue ids = program_->read(size_t(program_->results()[0]));
   std::vector<int32_t> result(ids.bytes.size() / sizeof(int32_t));
   std::memcpy(result.data(), ids.bytes.data(), ids.bytes.size());

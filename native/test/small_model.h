@@ -11,18 +11,22 @@ namespace exl::test {
 
 class SmallModel {
  public:
-  SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger);
+  SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger,
+             int64_t vocabulary = 48);
 
   // Each may throw, and may then be called again. A long table is loaded in several pieces.
   void load(bool long_table = false);
-  void compile();
+  void compile(bool lowered = true);
 
   // Greedy ids, one per sequence: rows [first, first + count) of each sequence are this step's.
   std::vector<int32_t> step(const std::vector<int32_t>& tokens, int32_t sequences, int32_t first);
   // Makes the second sequence continue as the first one did.
   void share_page();
 
-  static constexpr int64_t kVocabulary = 48, kMostSequences = 2;
+  // Of the last step, as they are in memory.
+  const std::vector<std::byte>& logits() const { return logits_; }
+
+  static constexpr int64_t kMostSequences = 2;
 
  private:
   std::shared_ptr<const Weight> weight(const WeightSource& source, const std::string& label);
@@ -30,9 +34,11 @@ class SmallModel {
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<Ledger> ledger_;
   Allocator allocate_;
+  int64_t vocabulary_;
   std::vector<std::shared_ptr<const Weight>> weights_;
   std::shared_ptr<Cache> cache_;
   std::unique_ptr<Program> program_;
+  std::vector<std::byte> logits_;
 };
 
 }  // namespace exl::test

@@ -56,7 +56,14 @@ export async function lockstep(model: TinyModel, options: LockstepOptions): Prom
 		const size = {layers, keyHeads, dim, pages: pageCount};
 		const cache = new Handle(addon().createCache(device.id, size, 'lockstep'), 'cache');
 		const most = Math.max(...steps);
-		const limits = {maxRows: most, maxOutputs: most, maxSequences: 1, pagesPerSequence: pageCount, threads};
+		const limits = {
+			maxRows: most,
+			maxOutputs: most,
+			maxSequences: 1,
+			pagesPerSequence: pageCount,
+			threads,
+			lowered: false,
+		};
 		const at = {device, weights, cache: cache.id, owner: 'lockstep'};
 		const program = await Program.compile(recorder, [result], at, limits);
 		const settings = {temperature: 0.8, topK: 20, topP: 0.9, minP: 0.01, repetitionPenalty: 1.1, seed: 3};

@@ -1,5 +1,7 @@
 #include "core/library/backend.h"
 
+#include <deque>
+
 namespace exl {
 
 namespace {
@@ -15,18 +17,25 @@ size_t scratch_of(const Backend& backend, const Call& call) {
   return size_t(scratch);
 }
 
-void run(Backend& backend, const Call& call, const Run& run) {
+void run_group(Backend& backend, std::span<const Call> calls, const Run& run) {
   LibraryDevice& device = *static_cast<LibraryBackend&>(backend).device;
-  const LibraryCall forwarded(call, run.scratch);
+  std::deque<LibraryCall> forwarded;  // which cannot be moved
+  std::vector<const ExlCall*> list;
+  for (const Call& call : calls) list.push_back(forwarded.emplace_back(call, run.scratch).get());
   device.start(
       [&](ExlMessage* m) {
-        return device.api().run(device.device(), call.kernel, forwarded.get(), m);
+        return device.api().run(device.device(), calls[0].kernel, list.data(), int32_t(list.size()),
+                                m);
       },
-      call.path);
+      calls[0].path);
+}
+
+void run(Backend& backend, const Call& call, const Run& run) {
+  run_group(backend, {&call, 1}, run);
 }
 
 // Stands for every kernel of the library, which chooses among its own.
-constexpr Kernel kForward{"", "library", nullptr, scratch_of, run};
+constexpr Kernel kForward{"", "library", nullptr, scratch_of, run, false, run_group};
 
 }  // namespace
 
@@ -34,20 +43,19 @@ LibraryBackend::LibraryBackend(std::shared_ptr<LibraryDevice> opened) : device(s
 
 std::span<const Kernel> LibraryBackend::kernels() const { return host_kernels(); }
 
-const Kernel& LibraryBackend::select(Call& call) const {
-  for (const Kernel& kernel : host_kernels())
-    if (std::string_view(kernel.op) == call.op->name) return kernel;
+const Kernel* LibraryBackend::find_kernel(Call& call, std::string& objections) const {
   ExlMessage message{};
-  int32_t kernel = 0;
   uint64_t scratch = 0;
   const ExlCode code = device->api().select(device->device(), LibraryCall(call, nullptr).get(),
-                                            &kernel, &scratch, &message);
-  if (code == EXL_UNSUPPORTED_OP)
-    throw Error(Code::UnsupportedOp,
-                std::string(name()) + " cannot run " + call.op->name + message.text, call.path);
+                                            &call.kernel, &scratch, &message);
+  if (code == EXL_UNSUPPORTED_OP) {
+    for (const Kernel& kernel : host_kernels())
+      if (std::string_view(kernel.op) == call.op->name) return &kernel;
+    objections = message.text;
+    return nullptr;
+  }
   check_code(code, message, call.path);
-  call.kernel = kernel;
-  return kForward;
+  return &kForward;
 }
 
 std::shared_ptr<Weight> LibraryBackend::load(const WeightSource& source, const Allocator& allocate,

@@ -84,7 +84,7 @@ class LibraryBackend : public Backend {
   std::span<const Kernel> kernels() const override;
   std::shared_ptr<DeviceMemory> memory() const override { return device; }
   std::unique_ptr<StepGraphs> make_graphs() override { return make_library_graphs(device); }
-  const Kernel& select(Call& call) const override;
+  const Kernel* find_kernel(Call& call, std::string& objections) const override;
   std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
                                const std::string& label) override;
 

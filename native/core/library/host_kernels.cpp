@@ -36,21 +36,24 @@ size_t logits_scratch(const Backend&, const Call& call) {
   return size_t(Fetched(nullptr, call.in(0)).rest - static_cast<std::byte*>(nullptr));
 }
 
-size_t sample_scratch(const Backend& backend, const Call& call) {
-  return logits_scratch(backend, call) + Sampler::scratch_bytes(vocabulary_of(call));
-}
-
-Fetched fetch(DeviceMemory& memory, const Tensor& logits, std::byte* scratch) {
-  const Fetched fetched(scratch, logits);
-  const size_t count = size_t(element_count(logits.shape));
-  if (count) memory.download(fetched.raw, logits.data, count * dtype_size(logits.dtype));
+// Of `count` rows from `first` on.
+float* fetch(DeviceMemory& memory, const Tensor& logits, int64_t first, int64_t count,
+             std::byte* scratch) {
+  Tensor rows = logits;
+  rows.shape = {count, logits.columns()};
+  const size_t elements = size_t(element_count(rows.shape)), size = dtype_size(logits.dtype);
+  const Fetched fetched(scratch, rows);
+  if (elements) {
+    const std::byte* from = logits.as<std::byte>() + size_t(first * logits.columns()) * size;
+    memory.download(fetched.raw, from, elements * size);
+  }
   memory.synchronize();
-  if (logits.dtype == Dtype::F32) return fetched;
+  if (logits.dtype == Dtype::F32) return fetched.logits;
   const auto* halves = reinterpret_cast<const uint16_t*>(fetched.raw);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < elements; i++)
     fetched.logits[i] =
         logits.dtype == Dtype::F16 ? half_to_float(halves[i]) : bfloat_to_float(halves[i]);
-  return fetched;
+  return fetched.logits;
 }
 
 // The output is here unless it is a tensor of the user.
@@ -63,15 +66,65 @@ void put(DeviceMemory& memory, const Call& call, int64_t index, const void* valu
     memory.write(to, value, size);
 }
 
+constexpr int kLogits = 0, kTokens = 2, kOutputs = 3, kLargest = 4, kLargestIds = 5;
+
+bool has_largest(const Call& call) { return !call.in(kLargest).shape.empty(); }
+
+// Where sampling keeps what it fetches: two rows of logits, since a place has two outputs at most
+// and needs both at once, and the largest of all rows.
+struct SampleScratch {
+  std::byte *rows[2], *largest, *largest_ids, *sampler, *end;
+
+  SampleScratch(std::byte* base, const Call& call) {
+    Tensor row = call.in(kLogits);
+    row.shape = {1, row.columns()};
+    rows[0] = base;
+    rows[1] = Fetched(rows[0], row).rest;
+    largest = Fetched(rows[1], row).rest;
+    largest_ids = largest + bytes(call.in(kLargest));
+    sampler = largest_ids + bytes(call.in(kLargestIds));
+    end = sampler + Sampler::scratch_bytes(vocabulary_of(call));
+  }
+
+  static size_t bytes(const Tensor& tensor) {
+    if (tensor.shape.empty()) return 0;
+    return padded(size_t(element_count(tensor.shape)) * dtype_size(tensor.dtype));
+  }
+};
+
+size_t sample_scratch(const Backend&, const Call& call) {
+  return size_t(SampleScratch(nullptr, call).end - static_cast<std::byte*>(nullptr));
+}
+
 // One draw after another: the sampling of a draw is short beside the step it ends.
 void sample(Backend& backend, const Call& call, const Run& run) {
   DeviceMemory& memory = *static_cast<LibraryBackend&>(backend).device;
-  const Fetched fetched = fetch(memory, call.in(0), run.scratch);
+  const SampleScratch scratch(run.scratch, call);
   std::vector<int32_t> ids(run.samplers.size());
-  const DrawStep step{run.samplers, call.in(2).as<int32_t>(), call.in(3).as<int32_t>(), ids.data()};
-  for (const size_t first : draw_groups(step))
-    draw_group(step, first, vocabulary_of(call), fetched.rest,
-               [&](size_t i) { return fetched.logits + int64_t(i) * call.in(0).columns(); });
+  const DrawStep step{run.samplers, call.in(kTokens).as<int32_t>(), call.in(kOutputs).as<int32_t>(),
+                      ids.data()};
+  size_t first_of_group = 0;
+  DrawLogits logits{[&](size_t i) {
+    return fetch(memory, call.in(kLogits), int64_t(i), 1, scratch.rows[(i - first_of_group) % 2]);
+  }};
+  if (has_largest(call) && !ids.empty()) {
+    const auto download = [&](int input, std::byte* to) {
+      const Tensor& from = call.in(input);
+      memory.download(to, from.data, size_t(element_count(from.shape)) * dtype_size(from.dtype));
+    };
+    download(kLargest, scratch.largest);
+    download(kLargestIds, scratch.largest_ids);
+    memory.synchronize();
+    logits.largest = [&](size_t i) -> Largest {
+      const int64_t count = call.in(kLargest).columns();
+      return {reinterpret_cast<const float*>(scratch.largest) + int64_t(i) * count,
+              reinterpret_cast<const int32_t*>(scratch.largest_ids) + int64_t(i) * count, count};
+    };
+  }
+  for (const size_t first : draw_groups(step)) {
+    first_of_group = first;
+    draw_group(step, first, vocabulary_of(call), scratch.sampler, logits);
+  }
   for (size_t i = 0; i < ids.size(); i++) put(memory, call, int64_t(i), &ids[i]);
 }
 
@@ -80,9 +133,9 @@ void token_log_prob(Backend& backend, const Call& call, const Run& run) {
   const Tensor& logits = call.in(0);
   const int64_t rows = logits.rows(), vocabulary = vocabulary_of(call);
   const int32_t* targets = call.in(1).as<int32_t>();
-  const Fetched fetched = fetch(memory, logits, run.scratch);
+  const float* fetched = fetch(memory, logits, 0, rows, run.scratch);
   for (int64_t r = 0; r < rows; r++) {
-    const float* row = fetched.logits + r * logits.columns();
+    const float* row = fetched + r * logits.columns();
     const float most = *std::max_element(row, row + vocabulary);
     double sum = 0;
     for (int64_t n = 0; n < vocabulary; n++) sum += double(std::exp(row[n] - most));

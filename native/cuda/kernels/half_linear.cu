@@ -8,10 +8,12 @@ std::string half_linear_refuses(const HalfLinearParams& p) {
   return linear_rows_refuse(p.in, p.out, p.rows);
 }
 
-void half_linear(Stream stream, const HalfLinearParams& p) {
-  if (p.rows.rows == 0) return;
-  const LinearCall<HalfStrips> call{{p.weight, p.in, p.out}, nullptr, p.rows, 0};
-  p.rows.rows <= kFewRows ? run_few(stream, call) : run_many(stream, call);
+void half_linear(Stream stream, std::span<const HalfLinearParams> layers) {
+  const auto call_of = [](const HalfLinearParams& p) -> LinearCall<HalfStrips> {
+    return {{p.weight, p.in, p.out}, nullptr, p.rows};
+  };
+  run_layers<HalfStrips>(stream, layers, call_of,
+                         [&](const HalfLinearParams& p) { run_many(stream, call_of(p)); });
 }
 
 }  // namespace exl::cuda

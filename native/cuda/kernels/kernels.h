@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "cuda/quant_weight.h"
@@ -208,13 +209,16 @@ struct LinearRows {
 // number; with more rows it gives the same bits whatever their number, but not the same as below.
 inline constexpr int kFewRows = 16;
 
+// Layers that a launcher is given together have the same rows, and none reads what another writes.
+// Up to kFewRows rows several share a launch: those of few outputs would leave processors idle.
+
 struct HalfLinearParams {
   const Half* weight;  // [out, in]
   int in, out;
   LinearRows rows;
 };
 std::string half_linear_refuses(const HalfLinearParams& params);
-void half_linear(Stream stream, const HalfLinearParams& params);
+void half_linear(Stream stream, std::span<const HalfLinearParams> layers);
 
 struct QuantLinearParams {
   QuantWeight weight;
@@ -224,7 +228,7 @@ struct QuantLinearParams {
 };
 std::string quant_linear_refuses(const QuantLinearParams& params);
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& params);
-void quant_linear(Stream stream, const QuantLinearParams& params);
+void quant_linear(Stream stream, std::span<const QuantLinearParams> layers);
 
 // Lays codes out as quant_weight.h says.
 struct RepackCodesParams {

@@ -13,7 +13,6 @@ struct LinearCall {
   Strips weights;
   const uint16_t* permutation;  // of the inputs; null: none, or already applied
   LinearRows rows;
-  int chunks_at_once;  // linear_few: chunks per warp whose inputs are in shared memory
 };
 
 // Adds what is to be added to a sum, rounds it and stores it.

@@ -4,7 +4,7 @@
 //   weights   strips of 32 outputs in chunks of 32 inputs
 //   y         [rows, out]  half or float
 //
-//   Grid      one block per strip; its warps take chunks in turn
+//   Grid      one block per strip of each layer; its warps take chunks in turn
 //   Shared    a ring of kFewStages slots per warp; the inputs of the chunks at hand; at the end
 //             the sums of all warps
 //   Numerics  fp32 sums, per warp over its chunks in ascending order, then over warps; both depend
@@ -21,7 +21,19 @@
 
 namespace exl::cuda {
 
-inline constexpr int kFewStages = 4, kFewMaxThreads = 512;
+inline constexpr int kFewStages = 4, kFewMaxThreads = 512, kFewMostLayers = 3;
+
+template <typename Strips>
+struct FewLayer {
+  LinearCall<Strips> call;
+  int warps;           // that share a strip; the others of the block only help with the inputs
+  int chunks_at_once;  // per warp: those whose inputs are in shared memory
+};
+
+template <typename Strips>
+struct FewLayers {
+  FewLayer<Strips> at[kFewMostLayers];
+};
 
 // Halves from one row of inputs in shared memory to the next: 16 bytes more than a multiple of 128,
 // so that eight rows do not meet in a bank.
@@ -48,25 +60,32 @@ __device__ void stage_inputs(const LinearCall<Strips>& p, int first, int chunks,
 }
 
 template <typename Strips, int kRowTiles>
-__global__ void __launch_bounds__(kFewMaxThreads) linear_few_kernel(const LinearCall<Strips> p) {
-  const int warps = blockDim.x / kWarp, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+__global__ void __launch_bounds__(kFewMaxThreads)
+    linear_few_kernel(const __grid_constant__ FewLayers<Strips> layers) {
+  int index = 0, strip = blockIdx.x;
+  while (strip >= layers.at[index].call.weights.strips())
+    strip -= layers.at[index++].call.weights.strips();
+  const FewLayer<Strips> layer = layers.at[index];
+  const LinearCall<Strips>& p = layer.call;
+
+  const int warps = layer.warps, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int g = lane / 4, t = lane % 4;
-  const int strip = blockIdx.x, chunks = p.weights.chunks(), rows = int(p.rows.rows);
+  const int chunks = p.weights.chunks(), rows = int(p.rows.rows);
   const int slot_bytes = p.weights.slot_bytes();
   auto* shared = ptx::dynamic_shared<unsigned char>();
   unsigned char* ring = shared + warp * kFewStages * slot_bytes;
   half* x = reinterpret_cast<half*>(shared + warps * kFewStages * slot_bytes);
-  const int slice = p.chunks_at_once * warps, stride = few_row_stride(slice);
+  const int slice = layer.chunks_at_once * warps, stride = few_row_stride(slice);
 
   const auto fetch = [&](int chunk, int stage) {
     if (chunk < chunks)
       p.weights.template fetch<kWarp>(ring + stage * slot_bytes, strip, chunk, lane);
     ptx::cp_async_commit();
   };
-  for (int stage = 0; stage < kFewStages - 1; stage++) fetch(warp + stage * warps, stage);
+  int chunk = warp < warps ? warp : chunks, stage = 0;
+  for (int i = 0; i < kFewStages - 1; i++) fetch(chunk + i * warps, i);
 
   float sums[kRowTiles][2][4] = {};
-  int chunk = warp, stage = 0;
   for (int first = 0; first < chunks; first += slice) {
     if (first > 0) __syncthreads();  // every warp has used the inputs that are overwritten now
     stage_inputs(p, first, slice, x);
@@ -99,7 +118,7 @@ __global__ void __launch_bounds__(kFewMaxThreads) linear_few_kernel(const Linear
   __syncthreads();  // every warp is through with its ring and the inputs: the sums go there
   constexpr int kRows = 8 * kRowTiles;
   float* parts = ptx::dynamic_shared<float>();  // [warps, kRows, 32]
-  for (int tile = 0; tile < kRowTiles; tile++)
+  for (int tile = 0; tile < kRowTiles && warp < warps; tile++)
     for (int h = 0; h < 2; h++)
       for (int i = 0; i < 4; i++) {
         const int row = 8 * tile + 2 * t + i % 2, column = 16 * h + 8 * (i / 2) + g;

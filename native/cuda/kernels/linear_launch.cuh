@@ -1,6 +1,10 @@
 // From a linear layer to the kernel that runs it, the same for every format of weights.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <span>
+
 #include "cuda/kernels/linear_few.cuh"
 #include "cuda/kernels/linear_many.cuh"
 #include "cuda/launch.cuh"
@@ -32,16 +36,22 @@ FewConfig few_config(const Strips& weights, int rows) {
   return {warps, chunks_at_once, std::max(ring + inputs, sums)};
 }
 
+// Layers of the same rows, kFewMostLayers at most.
 template <typename Strips>
-void run_few(Stream stream, const LinearCall<Strips>& call) {
-  const FewConfig config = few_config(call.weights, int(call.rows.rows));
-  LinearCall<Strips> p = call;
-  p.chunks_at_once = config.chunks_at_once;
-  const dim3 grid = unsigned(call.weights.strips()), block = unsigned(config.warps * kWarp);
-  if (call.rows.rows <= 8)
-    launch(linear_few_kernel<Strips, 1>, grid, block, config.shared_bytes, stream, p);
-  else
-    launch(linear_few_kernel<Strips, 2>, grid, block, config.shared_bytes, stream, p);
+void run_few(Stream stream, std::span<const LinearCall<Strips>> calls) {
+  const int64_t rows = calls[0].rows.rows;
+  FewLayers<Strips> layers{};
+  int strips = 0, warps = 0;
+  size_t shared_bytes = 0;
+  for (size_t i = 0; i < calls.size(); i++) {
+    const FewConfig config = few_config(calls[i].weights, int(rows));
+    layers.at[i] = {calls[i], config.warps, config.chunks_at_once};
+    strips += calls[i].weights.strips();
+    warps = std::max(warps, config.warps);
+    shared_bytes = std::max(shared_bytes, config.shared_bytes);
+  }
+  launch(rows <= 8 ? linear_few_kernel<Strips, 1> : linear_few_kernel<Strips, 2>, unsigned(strips),
+         unsigned(warps * kWarp), shared_bytes, stream, layers);
 }
 
 template <typename Strips, int kRowWarps, int kTiles, int kStrips>
@@ -62,6 +72,25 @@ void run_many(Stream stream, const LinearCall<Strips>& p) {
     run_tiles<Strips, 2, 4, 4>(stream, p);
   else
     run_tiles<Strips, 2, 2, 2>(stream, p);
+}
+
+// Each layer as `call_of` gives it, or as many at once as a launch takes.
+template <typename Strips, typename Params, typename CallOf, typename Many>
+void run_layers(Stream stream, std::span<const Params> layers, const CallOf& call_of,
+                const Many& run_one) {
+  if (layers.empty() || layers[0].rows.rows == 0) return;
+  if (layers[0].rows.rows > kFewRows) {
+    for (const Params& layer : layers) run_one(layer);
+    return;
+  }
+  std::array<LinearCall<Strips>, kFewMostLayers> calls;
+  size_t count = 0;
+  for (const Params& layer : layers) {
+    calls[count++] = call_of(layer);
+    if (count < kFewMostLayers && &layer != &layers.back()) continue;
+    run_few<Strips>(stream, {calls.data(), count});
+    count = 0;
+  }
 }
 
 inline std::string linear_rows_refuse(int in, int out, const LinearRows& p) {

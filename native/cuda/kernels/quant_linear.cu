@@ -20,23 +20,41 @@ int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
 namespace {
 
 template <bool kZeros>
-void start(Stream stream, const QuantLinearParams& p) {
-  LinearCall<QuantStrips<kZeros>> call{{p.weight}, p.weight.permutation, p.rows, 0};
-  if (p.rows.rows <= kFewRows) return run_few(stream, call);
+LinearCall<QuantStrips<kZeros>> call_of(const QuantLinearParams& p) {
+  return {{p.weight}, p.weight.permutation, p.rows};
+}
+
+template <bool kZeros>
+void run_one(Stream stream, const QuantLinearParams& p) {
+  LinearCall<QuantStrips<kZeros>> call = call_of<kZeros>(p);
   if (p.weight.permutation) {
     const dim3 grid(unsigned(p.rows.rows), unsigned(ceil_div(p.weight.in, 256 * 8)));
     launch(permute_columns_kernel, grid, 256, 0, stream,
            {p.rows.x, p.weight.permutation, p.permuted, p.rows.rows, p.weight.in});
     call.rows.x = p.permuted;
+    call.permutation = nullptr;
   }
   run_many(stream, call);
 }
 
+template <bool kZeros>
+void start(Stream stream, std::span<const QuantLinearParams> layers) {
+  run_layers<QuantStrips<kZeros>>(stream, layers, call_of<kZeros>,
+                                  [&](const QuantLinearParams& p) { run_one<kZeros>(stream, p); });
+}
+
 }  // namespace
 
-void quant_linear(Stream stream, const QuantLinearParams& p) {
-  if (p.rows.rows == 0) return;
-  p.weight.zeros ? start<true>(stream, p) : start<false>(stream, p);
+// Layers of one kind in a row share launches.
+void quant_linear(Stream stream, std::span<const QuantLinearParams> layers) {
+  while (!layers.empty()) {
+    const bool zeros = layers[0].weight.zeros;
+    size_t alike = 1;
+    while (alike < layers.size() && bool(layers[alike].weight.zeros) == zeros) alike++;
+    const auto first = layers.first(alike);
+    zeros ? start<true>(stream, first) : start<false>(stream, first);
+    layers = layers.subspan(alike);
+  }
 }
 
 }  // namespace exl::cuda

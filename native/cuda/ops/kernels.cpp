@@ -2,6 +2,7 @@
 #include "cuda/kernels/kernels.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "cuda/ops/ops.h"
 
@@ -188,6 +189,59 @@ QuantLinearParams quant_linear_params(const ExlCall& call) {
           .permuted = static_cast<Half*>(call.scratch)};
 }
 
+RmsNormParams add_rms_norm_params(const ExlCall& call) {
+  const ExlTensor& sum = out(call, 0);
+  return {.x = in(call, 0).data,
+          .add = halves(in(call, 1)),
+          .sum = sum.data,
+          .weight = halves(weight(call, 2)),
+          .y = static_cast<Half*>(out(call, 1).data),
+          .rows = rows(sum),
+          .columns = int(columns(sum)),
+          .eps = float(attribute(call, "eps")),
+          .offset = float(attribute(call, "offset")),
+          .type = type_of(sum)};
+}
+
+RopeCacheWriteParams rope_cache_write_params(const ExlCall& call) {
+  const ExlTensor &q = in(call, 0), &k = in(call, 1), &v = in(call, 2), &angles = in(call, 3);
+  return {.q = halves(q),
+          .q_rotated = static_cast<Half*>(out(call).data),
+          .k = halves(k),
+          .v = halves(v),
+          .q_stride = q.dims[1] * q.dims[2],
+          .k_stride = k.dims[1] * k.dims[2],
+          .rows = q.dims[0],
+          .heads = int(q.dims[1]),
+          .key_heads = int(k.dims[1]),
+          .dim = int(q.dims[2]),
+          .angles = as<float>(angles),
+          .pairs = int(angles.dims[1]),
+          .interleaved = attribute(call, "interleaved") != 0,
+          .cache = layer_pages(*call.inputs[4].cache),
+          .step = step_rows(call, 5)};
+}
+
+std::string not_float_logits(const ExlCall& call) {
+  return in(call, 0).dtype == EXL_F32 ? "" : "the logits are not floats";
+}
+
+LogitRows logit_rows(const ExlCall& call) {
+  const ExlTensor& logits = in(call, 0);
+  const int padded = int(columns(logits));
+  return {.logits = as<float>(logits),
+          .rows = rows(logits),
+          .padded = padded,
+          .vocabulary = std::min(padded, int(attribute(call, "vocabulary")))};
+}
+
+TopKParams top_k_params(const ExlCall& call) {
+  return {.rows = logit_rows(call),
+          .k = int(columns(out(call))),
+          .values = static_cast<float*>(out(call, 0).data),
+          .ids = static_cast<int32_t*>(out(call, 1).data)};
+}
+
 }  // namespace
 
 std::string fast_embed_refuses(const ExlCall& call) {
@@ -257,8 +311,10 @@ std::string fast_half_linear_refuses(const ExlCall& call) {
       not_plain_halves(weight(call, 1)),
       either(not_plain_halves(weight(call, 2)), half_linear_refuses(half_linear_params(call))));
 }
-void fast_half_linear(Stream stream, const ExlCall& call) {
-  half_linear(stream, half_linear_params(call));
+void fast_half_linear(Stream stream, Calls calls) {
+  std::vector<HalfLinearParams> layers;
+  for (const ExlCall* call : calls) layers.push_back(half_linear_params(*call));
+  half_linear(stream, layers);
 }
 
 std::string fast_quant_linear_refuses(const ExlCall& call) {
@@ -268,8 +324,44 @@ std::string fast_quant_linear_refuses(const ExlCall& call) {
 uint64_t fast_quant_linear_scratch(const ExlCall& call) {
   return uint64_t(quant_linear_scratch_bytes(quant_linear_params(call)));
 }
-void fast_quant_linear(Stream stream, const ExlCall& call) {
-  quant_linear(stream, quant_linear_params(call));
+void fast_quant_linear(Stream stream, Calls calls) {
+  std::vector<QuantLinearParams> layers;
+  for (const ExlCall* call : calls) layers.push_back(quant_linear_params(*call));
+  quant_linear(stream, layers);
 }
+
+std::string fast_token_log_prob_refuses(const ExlCall& call) {
+  if (out(call).dtype != EXL_F32) return "the result is not of floats";
+  return not_float_logits(call);
+}
+void fast_token_log_prob(Stream stream, const ExlCall& call) {
+  token_log_prob(stream, {.rows = logit_rows(call),
+                          .targets = as<int32_t>(in(call, 1)),
+                          .y = static_cast<float*>(out(call).data)});
+}
+
+std::string fast_add_rms_norm_refuses(const ExlCall& call) {
+  return either(not_plain_halves(weight(call, 2)), rms_norm_refuses(add_rms_norm_params(call)));
+}
+void fast_add_rms_norm(Stream stream, const ExlCall& call) {
+  rms_norm(stream, add_rms_norm_params(call));
+}
+
+std::string fast_rope_cache_write_refuses(const ExlCall& call) {
+  if (in(call, 3).dtype != EXL_F32) return "the angles are not floats";
+  return either(cache_refuses(*call.inputs[4].cache),
+                rope_cache_write_refuses(rope_cache_write_params(call)));
+}
+void fast_rope_cache_write(Stream stream, const ExlCall& call) {
+  rope_cache_write(stream, rope_cache_write_params(call));
+}
+
+std::string fast_top_k_refuses(const ExlCall& call) {
+  const TopKParams params = top_k_params(call);
+  if (params.rows.vocabulary < 2 * params.k)
+    return "there are not many more than " + std::to_string(params.k) + " logits";
+  return either(not_float_logits(call), top_k_refuses(params));
+}
+void fast_top_k(Stream stream, const ExlCall& call) { top_k(stream, top_k_params(call)); }
 
 }  // namespace exl::cuda

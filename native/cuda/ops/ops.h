@@ -26,10 +26,18 @@ std::string fast_attention_refuses(const ExlCall&);
 void fast_attention(Stream, const ExlCall&);
 uint64_t fast_attention_scratch(const ExlCall&);
 std::string fast_half_linear_refuses(const ExlCall&);
-void fast_half_linear(Stream, const ExlCall&);
+void fast_half_linear(Stream, Calls);
 std::string fast_quant_linear_refuses(const ExlCall&);
-void fast_quant_linear(Stream, const ExlCall&);
+void fast_quant_linear(Stream, Calls);
 uint64_t fast_quant_linear_scratch(const ExlCall&);
+std::string fast_token_log_prob_refuses(const ExlCall&);
+void fast_token_log_prob(Stream, const ExlCall&);
+std::string fast_add_rms_norm_refuses(const ExlCall&);
+void fast_add_rms_norm(Stream, const ExlCall&);
+std::string fast_rope_cache_write_refuses(const ExlCall&);
+void fast_rope_cache_write(Stream, const ExlCall&);
+std::string fast_top_k_refuses(const ExlCall&);
+void fast_top_k(Stream, const ExlCall&);
 
 // Of simple/.
 std::string simple_embed_refuses(const ExlCall&);

@@ -238,7 +238,7 @@ void quant_case(const Matrix& m, const std::vector<int>& counts, const std::stri
     check(cuda::quant_linear_refuses(p).empty(), what + " is not refused");
     auto permuted = unset_halves(size_t(cuda::quant_linear_scratch_bytes(p)) / sizeof(half));
     p.permuted = permuted.data();
-    cuda::quant_linear(nullptr, p);
+    cuda::quant_linear(nullptr, {&p, 1});
   };
   std::vector<double> w(m.decoded.size());
   for (int64_t k = 0; k < in; k++) {
@@ -276,9 +276,55 @@ void half_case(int in, int out, const std::vector<int>& counts) {
       [&](const cuda::LinearRows& rows) {
         const cuda::HalfLinearParams p{weight.data(), in, out, rows};
         check(cuda::half_linear_refuses(p).empty(), what + " is not refused");
-        cuda::half_linear(nullptr, p);
+        cuda::half_linear(nullptr, {&p, 1});
       },
       w, in, out, counts, what);
+}
+
+// Layers of one input, of different widths, formats and numbers of warps: as each alone.
+void together(int rows) {
+  const std::string what = std::to_string(rows) + " rows of layers together";
+  const int in = 512;
+  std::vector<Loaded> loaded;
+  for (const Matrix& m :
+       {exl2_matrix({{4, 256}, {3, 256}}, 96, true), exl2_matrix({{8, 512}}, 40, false),
+        exl2_matrix({{2, 512}}, 32, true), exl2_matrix({{4, 512}}, 64, false),
+        exl2_matrix({{6, 512}}, 32, false), gptq_matrix(in, 128, 64, Dtype::F16, false),
+        gptq_matrix(in, 64, 32, Dtype::F16, true)})
+    loaded.emplace_back(m);
+  Random random(26);
+  const auto x = random.halves(size_t(rows) * size_t(in));
+  std::vector<std::vector<half>> alone, all, permuted;
+  std::vector<cuda::QuantLinearParams> layers;
+  for (const Loaded& layer : loaded) {
+    const size_t count = size_t(rows) * size_t(layer.weight.out);
+    alone.push_back(unset_halves(count));
+    all.push_back(unset_halves(count));
+    permuted.push_back(unset_halves(x.size()));
+    cuda::QuantLinearParams p{layer.weight,
+                              {.x = x.data(), .y = alone.back().data(), .rows = rows},
+                              permuted.back().data()};
+    cuda::quant_linear(nullptr, {&p, 1});
+    p.rows.y = all.back().data();
+    layers.push_back(p);
+  }
+  cuda::quant_linear(nullptr, layers);
+  for (size_t i = 0; i < layers.size(); i++)
+    check(same_bits(all[i], alone[i]), what + ", layer " + std::to_string(i));
+
+  const auto weights = random.halves(size_t(in) * 72, 0.1f);
+  std::vector<half> half_alone = unset_halves(size_t(rows) * 72), half_all[2];
+  cuda::HalfLinearParams p{
+      weights.data(), in, 72, {.x = x.data(), .y = half_alone.data(), .rows = rows}};
+  cuda::half_linear(nullptr, {&p, 1});
+  std::vector<cuda::HalfLinearParams> halves;
+  for (auto& y : half_all) {
+    y = unset_halves(half_alone.size());
+    p.rows.y = y.data();
+    halves.push_back(p);
+  }
+  cuda::half_linear(nullptr, halves);
+  for (const auto& y : half_all) check(same_bits(y, half_alone), what + ", of halves");
 }
 
 void refusals() {
@@ -313,6 +359,7 @@ void quant_linear_test() {
   quant_case(gptq_matrix(128, 32, 40, Dtype::F16, false), {1, 8, 17}, "GPTQ");
   quant_case(gptq_matrix(128, 64, 72, Dtype::BF16, true), {1, 9, 33}, "GPTQ by activation order");
   quant_case(gptq_matrix(72, 32, 64, Dtype::F32, true), {2, 18}, "GPTQ of ragged groups");
+  for (const int rows : {1, 9, 18}) together(rows);
   if (!full) return;
   quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true), {1, 7, 16, 17, 129},
              "EXL2 5, 4 and 3");

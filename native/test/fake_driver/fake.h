@@ -42,6 +42,7 @@ struct Held {
 Held held();
 
 int64_t graph_launches();
+int64_t launches();  // and copies, also those of graphs
 std::vector<std::string> misuses();
 
 // Work in order with everything else on the stream; called by launch().

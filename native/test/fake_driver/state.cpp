@@ -46,7 +46,7 @@ namespace {
 
 void apply(const Settings& settings) {
   state().settings = settings;
-  state().calls = state().graph_launches = 0;
+  state().calls = state().graph_launches = state().launches = 0;
   state().misuses.clear();
   state().failure.clear();
   state().launch_error = 0;
@@ -70,6 +70,11 @@ int64_t graph_launches() {
   return state().graph_launches;
 }
 
+int64_t launches() {
+  const Lock lock(state().mutex);
+  return state().launches;
+}
+
 std::vector<std::string> misuses() {
   const Lock lock(state().mutex);
   return state().misuses;
@@ -91,6 +96,7 @@ Held held() {
 
 void enqueue(cuda::Stream stream, std::function<void()> work) {
   const Lock lock(state().mutex);
+  state().launches++;
   stream->queue.push_back(std::move(work));
 }
 

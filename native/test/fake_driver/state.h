@@ -49,7 +49,7 @@ struct State {
   bool configured = false;  // by a test that is linked with it; else by the environment
   std::string environment;
   int64_t calls = 0;
-  int64_t graph_launches = 0;
+  int64_t graph_launches = 0, launches = 0;
   std::vector<std::string> misuses;
   std::string failure;  // what a kernel did wrong: the text of the next "launch failed"
 
