@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cuda/ptx/overlap.cuh"
 #include "cuda/ptx/shared.cuh"
 
 namespace exl::cuda {

@@ -38,6 +38,7 @@ __device__ __forceinline__ float part_of(float part_most, float most) {
 template <int kDim, int kWarps, bool kQuantised>
 __global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
     attention_decode_kernel(const AttentionParams p) {
+  ptx::begin();
   constexpr int kTile = kDecodeTokens * kDim;
   static_assert(kWarps * sizeof(WarpResult<kDim>) <=
                 size_t(decode_shared_bytes<kDim, kWarps, kQuantised>()));
@@ -134,6 +135,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, kDim > 64 ? 2 : 4)
 
 // Grid: rows x heads blocks of one warp, an element per lane at a time.
 __global__ void __launch_bounds__(kWarp) attention_merge_kernel(const AttentionParams p) {
+  ptx::begin();
   const int64_t head = blockIdx.x;
   const Sight seen = sight(p, head / p.heads);
   const int begin = seen.first / kPageTokens, last = seen.last / kPageTokens;

@@ -19,6 +19,7 @@ namespace exl::cuda {
 template <int kDim, int kTokens, int kWarps, bool kQuantised>
 __global__ void __launch_bounds__(kWarps* kWarp, 2)
     attention_prefill_kernel(const AttentionParams p) {
+  ptx::begin();
   constexpr int kThreads = kWarps * kWarp, kTile = kTokens * kDim;
 
   const int group = p.heads / p.cache.key_heads;

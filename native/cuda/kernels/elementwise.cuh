@@ -22,6 +22,7 @@ __device__ __forceinline__ int64_t first_element() {
 
 template <typename T, int kVector>
 __global__ void __launch_bounds__(kElementThreads) add_kernel(const AddParams p) {
+  ptx::begin();
   const int64_t at = first_element<kVector>();
   if (at >= p.count) return;
   const auto a = load<kVector>(static_cast<const T*>(p.a) + at);
@@ -33,6 +34,7 @@ __global__ void __launch_bounds__(kElementThreads) add_kernel(const AddParams p)
 
 template <int kVector>
 __global__ void __launch_bounds__(kElementThreads) silu_mul_kernel(const SiluMulParams p) {
+  ptx::begin();
   const int64_t at = first_element<kVector>();
   if (at >= p.rows * p.columns) return;
   const int64_t from = at / p.columns * p.stride + at % p.columns;
@@ -48,6 +50,7 @@ __global__ void __launch_bounds__(kElementThreads) silu_mul_kernel(const SiluMul
 
 template <typename T, int kVector>
 __global__ void __launch_bounds__(kElementThreads) to_half_kernel(const ToHalfParams p) {
+  ptx::begin();
   const int64_t at = first_element<kVector>();
   if (at >= p.count) return;
   const auto x = load<kVector>(static_cast<const T*>(p.x) + at);
@@ -68,6 +71,7 @@ struct PickRows {
 
 template <typename From, typename To, int kVector>
 __global__ void __launch_bounds__(kElementThreads) pick_rows_kernel(const PickRows<From, To> p) {
+  ptx::begin();
   const int64_t at = first_element<kVector>();
   if (at >= p.count * p.columns) return;
   const int64_t row = p.index[at / p.columns];
@@ -79,6 +83,7 @@ __global__ void __launch_bounds__(kElementThreads) pick_rows_kernel(const PickRo
 
 // A page is spread over blocks along x; y counts the pages.
 __global__ void __launch_bounds__(kElementThreads) copy_pages_kernel(const CopyPagesParams p) {
+  ptx::begin();
   const int64_t at = first_element<16>();
   if (at >= p.page_bytes) return;
   auto* pages = static_cast<unsigned char*>(p.pages);

@@ -62,6 +62,7 @@ __device__ void stage_inputs(const LinearCall<Strips>& p, int first, int chunks,
 template <typename Strips, int kRowTiles>
 __global__ void __launch_bounds__(kFewMaxThreads)
     linear_few_kernel(const __grid_constant__ FewLayers<Strips> layers) {
+  ptx::allow_next_launch();
   int index = 0, strip = blockIdx.x;
   while (strip >= layers.at[index].call.weights.strips())
     strip -= layers.at[index++].call.weights.strips();
@@ -84,6 +85,8 @@ __global__ void __launch_bounds__(kFewMaxThreads)
   };
   int chunk = warp < warps ? warp : chunks, stage = 0;
   for (int i = 0; i < kFewStages - 1; i++) fetch(chunk + i * warps, i);
+  // Weights were complete before the first launch of a step: they need not wait for the inputs.
+  ptx::await_last_launch();
 
   float sums[kRowTiles][2][4] = {};
   for (int first = 0; first < chunks; first += slice) {

@@ -29,6 +29,7 @@ __host__ __device__ constexpr int many_row_bytes() {
 template <typename Strips, int kRowWarps, int kTiles, int kStrips>
 __global__ void __launch_bounds__(kRowWarps * kStrips * kWarp)
     linear_many_kernel(const LinearCall<Strips> p) {
+  ptx::begin();
   constexpr int kThreads = kRowWarps * kStrips * kWarp, kRows = kRowWarps * kTiles * 16;
   const int warp = threadIdx.x / kWarp, g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
   const int row_warp = warp % kRowWarps, strip_warp = warp / kRowWarps;

@@ -23,6 +23,7 @@ struct PermuteColumns {
 };
 
 __global__ void __launch_bounds__(256) permute_columns_kernel(const PermuteColumns p) {
+  ptx::begin();
   const int k = (int(blockIdx.y) * 256 + int(threadIdx.x)) * 8;
   if (k >= p.columns) return;
   const half* from = p.x + int64_t(blockIdx.x) * p.columns;

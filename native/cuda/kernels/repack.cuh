@@ -22,6 +22,7 @@ __device__ __forceinline__ void put_plane(uint32_t* words, int width, int j, int
 
 __global__ void __launch_bounds__(kRepackWarps* kWarp)
     repack_codes_kernel(const RepackCodesParams p) {
+  ptx::begin();
   const int chunks = int(ceil_div(p.in, kChunkInputs));
   const int chunk = int(blockIdx.x) * kRepackWarps + int(threadIdx.x) / kWarp;
   if (chunk >= chunks) return;
@@ -60,6 +61,7 @@ __device__ __forceinline__ half half_at(const void* from, int64_t at) {
 
 // Grid: (groups, strips), a thread per output of the strip.
 __global__ void __launch_bounds__(kStripOutputs) repack_scales_kernel(const RepackScalesParams p) {
+  ptx::begin();
   const int group = blockIdx.x, strip = blockIdx.y;
   const int column = strip * kStripOutputs + int(threadIdx.x);
   const int64_t from = int64_t(group) * p.out + column;

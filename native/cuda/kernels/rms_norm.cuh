@@ -32,6 +32,7 @@ __device__ __forceinline__ Vector<float, kVector> summand(const RmsNormParams& a
 
 template <typename T, int kVector, int kThreads>
 __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const RmsNormParams a) {
+  ptx::begin();
   const int64_t row = int64_t(blockIdx.x) * a.columns;
   const half* weight = a.weight + int64_t(blockIdx.x % a.weight_rows) * a.columns;
 

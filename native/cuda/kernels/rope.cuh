@@ -19,6 +19,7 @@ inline constexpr int kRopeWarps = 4;
 // Angles grow to 1e5 radians and more, of which fp32 keeps two decimals: the turn is reduced to
 // (-pi, pi] in fp64 first.
 __global__ void __launch_bounds__(256) rope_angles_kernel(const RopeAnglesParams p) {
+  ptx::begin();
   const int64_t at = int64_t(blockIdx.x) * 256 + threadIdx.x;
   if (at >= p.rows * p.pairs) return;
   constexpr double kTurn = 6.283185307179586477;
@@ -54,6 +55,7 @@ struct StagedHeads {
 
 __global__ void __launch_bounds__(kRopeWarps* kWarp)
     rope_cache_write_kernel(const RopeCacheWriteParams p) {
+  ptx::begin();
   const int64_t row = blockIdx.x;
   int head = int(blockIdx.y) * kRopeWarps + int(threadIdx.x) / kWarp;
   const int pairs = p.angles ? p.pairs : 0;

@@ -48,6 +48,7 @@ __device__ __forceinline__ float sum_of_exp(const float* logits, int vocabulary,
 }
 
 __global__ void __launch_bounds__(kSampleThreads) arg_max_kernel(const ArgMaxParams p) {
+  ptx::begin();
   const float* logits = p.rows.logits + int64_t(blockIdx.x) * p.rows.padded;
   const uint64_t best = largest_rank(logits, p.rows.vocabulary);
   if (threadIdx.x == 0) p.ids[blockIdx.x] = id_of(best);
@@ -55,6 +56,7 @@ __global__ void __launch_bounds__(kSampleThreads) arg_max_kernel(const ArgMaxPar
 
 __global__ void __launch_bounds__(kSampleThreads)
     token_log_prob_kernel(const TokenLogProbParams p) {
+  ptx::begin();
   const float* logits = p.rows.logits + int64_t(blockIdx.x) * p.rows.padded;
   const float most = logits[id_of(largest_rank(logits, p.rows.vocabulary))];
   const float sum = sum_of_exp(logits, p.rows.vocabulary, most);
@@ -117,6 +119,7 @@ __device__ __forceinline__ void sort_ranks(uint64_t* ranks, int size) {
 }
 
 __global__ void __launch_bounds__(kSampleThreads) top_k_kernel(const TopKParams p) {
+  ptx::begin();
   auto& shared = ptx::static_shared<TopKStorage>();
   const float* logits = p.rows.logits + int64_t(blockIdx.x) * p.rows.padded;
   find_least(shared, logits, p.rows.vocabulary, p.k);

@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/launch.cuh"
+#include "cuda/ptx/overlap.cuh"
 #include "cuda/simple/simple.h"
 
 namespace exl::cuda::simple {

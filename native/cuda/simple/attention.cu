@@ -19,6 +19,7 @@ __device__ int64_t place(const Pages& cache, int64_t page, int64_t position, int
 }
 
 __global__ void cache_write_kernel(const CacheWrite a) {
+  ptx::begin();
   const int64_t i = thread();
   const Pages& cache = a.cache;
   if (i >= a.rows * cache.key_heads * cache.dim) return;
@@ -42,6 +43,7 @@ __device__ float score(const Attention& a, int64_t query, int64_t row, int64_t h
 
 // One thread per row and head: the largest score, then the mix.
 __global__ void attention_kernel(const Attention a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.heads) return;
   const Pages& cache = a.cache;

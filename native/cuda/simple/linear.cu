@@ -5,6 +5,7 @@ namespace exl::cuda::simple {
 namespace {
 
 __global__ void float_linear_kernel(const FloatLinear a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.out) return;
   const int64_t row = i / a.out, n = i % a.out;
@@ -42,6 +43,7 @@ __device__ float weight_of(const QuantLinear& a, const PackedRow& row, int64_t n
 }
 
 __global__ void quant_linear_kernel(const QuantLinear a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.out) return;
   const int64_t row = i / a.out, n = i % a.out;

@@ -5,23 +5,27 @@ namespace exl::cuda::simple {
 namespace {
 
 __global__ void embed_kernel(const Embed a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.columns) return;
   put(a.y, i, get(a.table, a.tokens[i / a.columns] * a.columns + i % a.columns));
 }
 
 __global__ void gather_rows_kernel(const GatherRows a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.columns) return;
   put(a.y, i, get(a.x, a.outputs[i / a.columns] * a.columns + i % a.columns));
 }
 
 __global__ void add_kernel(const Pairwise a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i < a.count) put(a.y, i, get(a.a, i) + get(a.b, i));
 }
 
 __global__ void silu_mul_kernel(const Pairwise a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.count) return;
   const float gate = get(a.a, i);
@@ -29,6 +33,7 @@ __global__ void silu_mul_kernel(const Pairwise a) {
 }
 
 __global__ void rms_norm_kernel(const RmsNorm a) {
+  ptx::begin();
   const int64_t row = thread();
   if (row >= a.rows) return;
   const int64_t first = row * a.columns, weight = row % a.weight_rows * a.columns;
@@ -44,6 +49,7 @@ __global__ void rms_norm_kernel(const RmsNorm a) {
 
 // In double: an fp32 angle is off by up to 0.004 at position 100,000.
 __global__ void rope_angles_kernel(const RopeAngles a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.pairs) return;
   const double angle = a.positions[i / a.pairs] * double(get(a.frequencies, i % a.pairs));
@@ -52,6 +58,7 @@ __global__ void rope_angles_kernel(const RopeAngles a) {
 }
 
 __global__ void rope_kernel(const Rope a) {
+  ptx::begin();
   const int64_t i = thread();
   if (i >= a.rows * a.heads * a.dim) return;
   const int64_t row = i / (a.heads * a.dim), c = i % a.dim, head = i - c;

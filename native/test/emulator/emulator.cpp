@@ -31,6 +31,7 @@ struct Thread {
   int index = 0;
   Waiting waiting = Waiting::No;
   Place place;
+  bool has_awaited = false;               // the launches before
   std::vector<Copy> open;                 // copies since the last commit
   std::deque<std::vector<Copy>> pending;  // committed groups, oldest first
 };
@@ -115,6 +116,8 @@ void release(Thread& thread) {
 
 void run_thread(void*) {
   (*body)();
+  if (!self->has_awaited)
+    fail("a thread ended without waiting for the launch before", Place::current());
   for (const auto& group : self->pending)
     if (!group.empty()) fail("a thread ended with copies it never waited for", Place::current());
   if (!self->open.empty()) fail("a thread ended with copies it never committed", Place::current());
@@ -153,6 +156,7 @@ void run_block(Index block, size_t shared_bytes) {
   for (int i = 0; i < thread_count; i++) {
     Thread& thread = *threads[size_t(i)];
     thread.index = i;
+    thread.has_awaited = false;
     thread.open.clear();
     thread.pending.clear();
     thread.fiber.start(run_thread, nullptr);
@@ -264,6 +268,8 @@ void wait_copies(size_t groups_left) {
         std::memset(copy.target, 0, copy.bytes);
     }
 }
+
+void await_last_launch() { self->has_awaited = true; }
 
 void fail(const char* what, Place place, const Place* other) {
   failure = text(place);

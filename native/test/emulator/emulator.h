@@ -70,6 +70,9 @@ void copy_async(void* target, const void* source, size_t bytes, bool present);
 void commit_copies();
 void wait_copies(size_t groups_left);
 
+// Each thread calls it, before it ends.
+void await_last_launch();
+
 // Ends the launch: run() throws. The thread is dropped as it stands, so nobody up its stack may own
 // memory.
 [[noreturn]] void fail(const char* what, Place place, const Place* other = nullptr);

@@ -27,6 +27,7 @@ struct Reverse {
 };
 
 void reverse(Reverse a) {
+  ptx::begin();
   int* shared = ptx::dynamic_shared<int>();
   shared[threadIdx.x] = a.x[threadIdx.x];
   if (a.with_barrier) __syncthreads();  // the mirror image is another thread's
@@ -43,10 +44,12 @@ bool reverses(bool with_barrier) {
 struct Nothing {};
 
 void half_at_barrier(Nothing) {
+  ptx::begin();
   if (threadIdx.x < 32) __syncthreads();  // the mistake
 }
 
 void two_barriers(Nothing) {
+  ptx::begin();
   if (threadIdx.x < 32)
     __syncthreads();  // the mistake: not the same barrier
   else
@@ -54,10 +57,16 @@ void two_barriers(Nothing) {
 }
 
 void half_at_shuffle(Nothing) {
+  ptx::begin();
   if (threadIdx.x % 2) warp_sum(1);  // the mistake
 }
 
+void never_awaits(Nothing) {
+  if (threadIdx.x % 2) ptx::begin();  // the mistake: not all
+}
+
 void beyond_the_end(Nothing) {
+  ptx::begin();
   ptx::dynamic_shared<volatile int>()[threadIdx.x + 1] = 1;  // the mistake: one too far
 }
 
@@ -69,6 +78,7 @@ struct Copied {
 
 // Every thread copies its own 16 bytes and reads those of its neighbour.
 void copied(Copied a) {
+  ptx::begin();
   auto* shared = ptx::dynamic_shared<uint4>();
   ptx::cp_async_16(&shared[threadIdx.x], &a.x[threadIdx.x]);
   ptx::cp_async_commit();
@@ -89,12 +99,14 @@ bool copies(bool waits, bool has_barrier) {
 }
 
 void never_waits(Copied a) {
+  ptx::begin();
   ptx::cp_async_16(ptx::dynamic_shared<uint4>() + threadIdx.x, a.x);
   ptx::cp_async_commit();
 }
 
 // One stage, used four times: a fast thread must not overwrite what a slow one still reads.
 void early_overwrite(Copied a) {
+  ptx::begin();
   auto* shared = ptx::dynamic_shared<uint4>();
   for (int step = 0; step < 4; step++) {
     ptx::cp_async_16(&shared[threadIdx.x], &a.x[step * kThreads + threadIdx.x]);
@@ -122,6 +134,7 @@ struct Sums {
 
 // Twice in a row, so that a slow warp may still read the first when a fast one writes the second.
 void two_sums(Sums a) {
+  ptx::begin();
   const float first = block_sum<256>(float(threadIdx.x));
   const float second = block_sum<256>(1);
   if (first + second != 255 * 128 + 256)
@@ -146,6 +159,7 @@ struct Product {
 
 // Fragments as the PTX ISA defines them, element by element: rows and columns of element i.
 void product(Product p) {
+  ptx::begin();
   const int lane = int(threadIdx.x), group = lane >> 2, in_group = lane & 3;
   half a[8], b[4];
   float d[4];
@@ -165,6 +179,7 @@ void product(Product p) {
 
 // The same product with B fetched by ldmatrix from row-major shared memory.
 void product_by_ldmatrix(Product p) {
+  ptx::begin();
   auto* shared = ptx::dynamic_shared<half>();
   const int lane = int(threadIdx.x);
   for (int i = lane; i < 16 * 8; i += 32) shared[i] = p.b[i];
@@ -257,6 +272,8 @@ void self_test() {
         launch(never_waits, 1, kThreads, kThreads * 16, nullptr, {x.data(), nullptr, false, false});
       },
       "never waited", "copies that nobody waits for are reported");
+  check_fails([] { launch(never_awaits, 1, kThreads, 0, nullptr, {}); }, "the launch before",
+              "a thread that does not wait for the launch before is reported");
   sums();
   tensor_core();
   halves();
