@@ -1,20 +1,21 @@
 // @ts-check
 
-// npm run lifecycle -- --times 20: the stories of test/lifecycle, over and over.
+// npm run lifecycle -- --times 20: the stories of test/lifecycle, over and over. EXL_TEST_DEVICE names the device if it is
+// not the CPU.
 
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {isDeepStrictEqual, parseArgs} from 'node:util';
 import {writeRandomModel} from '../bench/random-model.mjs';
-import {endings, limit, Pairs, phases, tell} from '../test/lifecycle/matrix.mjs';
+import {endings, isEmulated, limit, Pairs, phases, tell} from '../test/lifecycle/matrix.mjs';
 
 const {values} = parseArgs({options: {times: {type: 'string', default: '1'}}});
 const times = Number(values.times);
 
 const directory = mkdtempSync(join(tmpdir(), 'node-exllama-lifecycle-'));
 try {
-	await writeRandomModel(directory, {shape: '130m'});
+	await writeRandomModel(directory, {shape: isEmulated ? '0.8m' : '130m'});
 	let failed = 0;
 	for (let round = 1; round <= times; round++) {
 		const started = performance.now();

@@ -9,31 +9,21 @@
 //
 //   node bench/gpu/index.mjs [--models 8b-exl2-4,...] [--device cuda] [--limits FILE] [--scratch DIR] [--quick] [--json]
 //
-// --limits names the output of limits.cu, which is compiled by nvcc and run otherwise; without both there are no fractions.
-// Models are written to a temporary directory, one at a time. --quick: one small model, to see that it works.
+// --limits names the output of limits.cu, which is compiled by nvcc and run otherwise; without both, or with --limits none,
+// there are no fractions. Models are written to a temporary directory, one at a time. --quick: one small model, to see
+// that it works.
 
-import {execFileSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import {inspectModel, listDevices} from 'node-exllama';
 import {writeRandomModel} from '../random-model.mjs';
 import {openSteps} from '../steps.mjs';
 import {median, table} from '../table.mjs';
+import {measureLimits} from './limits.mjs';
+import {models, namesOf} from './models.mjs';
 
-/** @typedef {{shape: string, format: string, bits?: number}} ModelSpec */
-/** @type {Record<string, ModelSpec>} */
-const models = {
-	'8b-exl2-4': {shape: '8b', format: 'exl2', bits: 4},
-	'8b-exl2-3': {shape: '8b', format: 'exl2', bits: 3},
-	'8b-exl2-6': {shape: '8b', format: 'exl2', bits: 6},
-	'8b-gptq-4': {shape: '8b', format: 'gptq'},
-	'0.5b-exl2-4': {shape: '0.5b', format: 'exl2', bits: 4},
-	'70b-exl2-2.5': {shape: '70b', format: 'exl2', bits: 2.5},
-	tiny: {shape: '0.8m', format: 'exl2', bits: 4},
-};
 const cacheTypes = ['fp16', 'fp8', 'q8', 'q6', 'q4'];
 
 const {values} = parseArgs({
@@ -47,7 +37,7 @@ const {values} = parseArgs({
 		json: {type: 'boolean'},
 	},
 });
-const names = (values.models ?? (values.quick ? 'tiny' : Object.keys(models).slice(0, -1).join(','))).split(',');
+const names = namesOf(values.models, values.quick ?? false);
 const decodeRows = values.quick ? [1, 2] : [1, 2, 4, 8, 16, 32];
 const prefillRows = values.quick ? [32] : [128, 512, 2048];
 const contexts = values.quick ? [256] : [1024, 8192, 32_768];
@@ -56,21 +46,10 @@ const repeat = Number(values.repeat ?? (values.quick ? 1 : 15));
 const device = listDevices().find(({id, kind}) => id === values.device || kind === values.device);
 if (!device?.usable) throw new Error(`${values.device} cannot be used: ${device?.reason ?? 'there is no such device'}`);
 
-/** @returns {{copyBytesPerSecond: number, halfFlopsPerSecond: number} | undefined} */
+/** @returns {import('./limits.mjs').Limits | undefined} */
 function limits() {
-	if (values.limits) return JSON.parse(readFileSync(values.limits, 'utf8'));
-	const folder = mkdtempSync(join(tmpdir(), 'exl-limits-'));
-	try {
-		const program = join(folder, 'limits');
-		const source = fileURLToPath(new URL('limits.cu', import.meta.url));
-		execFileSync('nvcc', ['-O3', '-o', program, source, '-lcublas'], {stdio: 'inherit'});
-		return JSON.parse(execFileSync(program, {encoding: 'utf8'}));
-	} catch (error) {
-		console.error(`no limits to compare with: ${/** @type {Error} */ (error).message}`);
-		return undefined;
-	} finally {
-		rmSync(folder, {recursive: true});
-	}
+	if (values.limits === 'none') return undefined;
+	return values.limits === undefined ? measureLimits() : JSON.parse(readFileSync(values.limits, 'utf8'));
 }
 
 /** @typedef {Awaited<ReturnType<typeof openSteps>>} Steps */

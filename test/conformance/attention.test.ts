@@ -53,7 +53,7 @@ function attentionCase({heads, keyHeads, dim, lengths, window = 0, softcap = 0, 
 			return attention(tensor('q'), cache, {scale, window, softcap});
 		},
 		// Its groups are always of 32.
-		...(type !== 'fp16' && dim % 32 > 0 && {refused: {emulator: /groups of (?:8|16) elements|heads of \d+, not/}}),
+		...(type !== 'fp16' && dim % 32 > 0 && {refusedByCuda: /groups of (?:8|16) elements|heads of \d+, not/}),
 		// exp is good to 2e-7, in the weight and in their sum.
 		tolerance: () => largest * (2 * score + 4e-7 + mix),
 		// Probabilities become halves before they are multiplied; those of a row sum to one.
@@ -127,7 +127,7 @@ conformance('fp8 rounds and saturates', {
 				// A window of one token: each row is its own value, read back.
 				return attention(tensor('q'), cache, {scale: 1, window: 1});
 			},
-			refused: {emulator: /heads of 8, not a multiple of 32/},
+			refusedByCuda: /heads of 8, not a multiple of 32/,
 			tolerance: () => Number.MIN_VALUE,
 		};
 	},

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {liveBuffers} from '../../lib/memory/index.js';
 import {loadModel} from '../../lib/model/index.js';
 import {addon} from '../../lib/native/index.js';
+import {relativeError} from '../support/error.js';
 import {seededRandom} from '../support/random.js';
 import {type TinyModel, type TinyOptions, tinyModel, writeTinyModel} from '../support/tiny-model.js';
 import {lockstep} from './lockstep.js';
@@ -102,14 +103,3 @@ it('names the first op that differs', async () => {
 	const run = lockstep({...model, matrices}, {ids: tokens(model, 20), steps: [20]});
 	await expect(run).rejects.toThrow(/^op \d+, linear model\.layers\.1\.mlp\.up_proj .*: element \d+: cpu /);
 });
-
-/** `||a - b|| / ||b||` */
-function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-	let difference = 0;
-	let size = 0;
-	for (let i = 0; i < b.length; i++) {
-		difference += (a[i]! - b[i]!) ** 2;
-		size += b[i]! ** 2;
-	}
-	return a.length === b.length ? Math.sqrt(difference / size) : Number.NaN;
-}
