@@ -1,10 +1,43 @@
 #include "core/engine.h"
 
+#include <cstdlib>
+#include <set>
+
 namespace exl {
 
-Engine::Engine() : thread_([this] { loop(); }) {}
+namespace {
 
-Engine::~Engine() { stop(); }
+struct Running {
+  std::mutex mutex;
+  std::set<Engine*> engines;
+};
+
+// Never destroyed: it is looked at while the process exits.
+Running& running() {
+  static Running& list = *new Running;
+  return list;
+}
+
+}  // namespace
+
+Engine::Engine() : thread_([this] { loop(); }) {
+  const std::lock_guard lock(running().mutex);
+  running().engines.insert(this);
+}
+
+Engine::~Engine() {
+  stop();
+  const std::lock_guard lock(running().mutex);
+  running().engines.erase(this);
+}
+
+void Engine::stop_all_at_exit() {
+  static const int registered = std::atexit([] {
+    const std::lock_guard lock(running().mutex);
+    for (Engine* engine : running().engines) engine->stop();
+  });
+  static_cast<void>(registered);
+}
 
 bool Engine::post(Command command) {
   {
@@ -24,6 +57,7 @@ void Engine::stop() {
     dropped.swap(commands_);
   }
   wake_.notify_one();
+  const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
 }
 

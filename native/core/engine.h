@@ -22,8 +22,12 @@ class Engine {
   // False once the engine is stopping; the command is then dropped.
   bool post(Command command);
 
-  // Interrupts the running command between ops, drops the others and joins the thread.
+  // Interrupts the running command between ops, drops the others and joins the thread. From any
+  // thread.
   void stop();
+
+  // Stops every engine when the process exits, before what was registered for its exit so far.
+  static void stop_all_at_exit();
 
   // Commands that take long look here.
   const std::atomic<bool>& stopping() const { return stopping_; }
@@ -35,6 +39,7 @@ class Engine {
   std::condition_variable wake_;
   std::deque<Command> commands_;
   std::atomic<bool> stopping_{false};
+  std::mutex joining_;
   std::thread thread_;
 };
 

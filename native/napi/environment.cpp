@@ -43,6 +43,9 @@ bool Environment::release(uint32_t handle) {
 }
 
 uint32_t Environment::add_device(std::shared_ptr<Device> device) {
+  // process.exit() runs no cleanup hooks, and a GPU's driver takes itself down when a process
+  // exits.
+  if (device->backend->memory()) Engine::stop_all_at_exit();
   devices_.push_back(device);
   return add(std::move(device));
 }

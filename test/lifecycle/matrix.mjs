@@ -32,8 +32,6 @@ const all = [
 ];
 
 const isAsked = (/** @type {string} */ ending) => {
-	// What the emulator consists of goes with the exit handlers of a process, under a step that may still run.
-	if (isEmulated && /^(?:exit|throw|reject|main)/.test(ending)) return false;
 	// In a quick run one of each kind: by itself, by a signal, by an error, in a worker.
 	return !process.env.EXL_TEST_QUICK || ['end', 'sigterm', 'throw', 'worker-terminate'].includes(ending);
 };
