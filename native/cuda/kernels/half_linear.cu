@@ -9,11 +9,13 @@ std::string half_linear_refuses(const HalfLinearParams& p) {
 }
 
 void half_linear(Stream stream, std::span<const HalfLinearParams> layers) {
-  const auto call_of = [](const HalfLinearParams& p) -> LinearCall<HalfStrips> {
-    return {{p.weight, p.in, p.out}, nullptr, p.rows};
-  };
-  run_layers<HalfStrips>(stream, layers, call_of,
-                         [&](const HalfLinearParams& p) { run_many(stream, call_of(p)); });
+  if (layers.empty() || layers[0].rows.rows == 0) return;
+  std::array<LinearCall<HalfStrips>, kMostLayersAtOnce> calls{};
+  for (size_t i = 0; i < layers.size(); i++)
+    calls[i] = {{layers[i].weight, layers[i].in, layers[i].out}, nullptr, layers[i].rows};
+  if (layers[0].rows.rows <= kFewRows)
+    return run_few<HalfStrips>(stream, {calls.data(), layers.size()});
+  for (size_t i = 0; i < layers.size(); i++) run_many(stream, calls[i]);
 }
 
 }  // namespace exl::cuda

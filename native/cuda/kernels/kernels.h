@@ -209,8 +209,10 @@ struct LinearRows {
 // number; with more rows it gives the same bits whatever their number, but not the same as below.
 inline constexpr int kFewRows = 16;
 
-// Layers that a launcher is given together have the same rows, and none reads what another writes.
-// Up to kFewRows rows several share a launch: those of few outputs would leave processors idle.
+// Layers that a launcher is given together, kMostLayersAtOnce at most, have the same rows of the
+// same inputs. Up to kFewRows rows they share a launch: those of few outputs would leave processors
+// idle.
+inline constexpr int kMostLayersAtOnce = 3;
 
 struct HalfLinearParams {
   const Half* weight;  // [out, in]
@@ -223,8 +225,7 @@ void half_linear(Stream stream, std::span<const HalfLinearParams> layers);
 struct QuantLinearParams {
   QuantWeight weight;
   LinearRows rows;
-  // With more than kFewRows rows and a permutation: [rows, in].
-  Half* permuted = nullptr;
+  Half* permuted = nullptr;  // quant_linear_scratch_bytes() of memory, no other layer's
 };
 std::string quant_linear_refuses(const QuantLinearParams& params);
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& params);

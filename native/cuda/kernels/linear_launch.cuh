@@ -11,47 +11,57 @@
 
 namespace exl::cuda {
 
-// What few rows run with. Only the weights decide how many warps share a strip, for that is the
-// order of sums; how much of x is in shared memory at once changes nothing.
-struct FewConfig {
-  int warps, chunks_at_once;
-  size_t shared_bytes;
-};
-
+// Warps that share a strip. The weights alone decide, for that is the order of sums. 40 KB of them
+// on their way hide the latency of an H100's memory, and leave Turing's 64 KB room for the inputs.
 template <typename Strips>
-FewConfig few_config(const Strips& weights, int rows) {
-  // 40 KB of weights on their way hide the latency of an H100's memory, 24 KB hold a whole row of
-  // most models, and Turing has no more than 64 KB together.
-  constexpr int kRingBytes = 40 * 1024, kInputBytes = 24 * 1024;
-  const int slots = kRingBytes / (kFewStages * weights.slot_bytes());
+int few_warps(const Strips& weights) {
+  constexpr int kRingBytes = 40 * 1024, kStages = 4;
+  const int slots = kRingBytes / (kStages * weights.slot_bytes());
   int warps = kFewMaxThreads / kWarp;
   while (warps > 1 && (warps > slots || 2 * warps > weights.chunks())) warps /= 2;
-  const int per_chunk = rows * kChunkInputs * int(sizeof(half)) * warps;
-  const int most = int(ceil_div(weights.chunks(), warps));
-  const int chunks_at_once = std::clamp(kInputBytes / per_chunk, 1, most);
-  const size_t ring = size_t(warps) * kFewStages * size_t(weights.slot_bytes());
-  const size_t inputs =
-      size_t(rows) * size_t(few_row_stride(chunks_at_once * warps)) * sizeof(half);
-  const size_t sums = size_t(warps) * (rows > 8 ? 16 : 8) * kStripOutputs * sizeof(float);
-  return {warps, chunks_at_once, std::max(ring + inputs, sums)};
+  return warps;
 }
 
-// Layers of the same rows, kFewMostLayers at most.
+// Whether the inputs come to shared memory as a whole.
+inline bool takes_whole_inputs(int64_t rows, int in) {
+  constexpr int64_t kMostBytes = 24 * 1024;
+  return rows <= 8 && rows * in * int64_t(sizeof(half)) <= kMostBytes;
+}
+
+template <typename Inputs, typename Strips>
+void launch_few(Stream stream, FewLayers<Strips> layers, size_t count) {
+  int blocks = 0, warps = 0;
+  size_t shared_bytes = 0;
+  for (size_t i = 0; i < count; i++) {
+    FewLayer<Strips>& layer = layers.at[i];
+    const Strips& weights = layer.call.weights;
+    layer.warps = few_warps(weights);
+    blocks += int(ceil_div(weights.strips(), Inputs::kStrips));
+    warps = std::max(warps, layer.warps);
+    const size_t slots = size_t(layer.warps) * Inputs::kStages * Inputs::kStrips;
+    const size_t inputs =
+        size_t(Inputs::shared_bytes(weights.in_size(), int(layer.call.rows.rows)));
+    const size_t sums = size_t(layer.warps) * 8 * Inputs::kRowTiles * Inputs::kStrips *
+                        kStripOutputs * sizeof(float);
+    shared_bytes = std::max({shared_bytes, slots * size_t(weights.slot_bytes()) + inputs, sums});
+  }
+  launch(linear_few_kernel<Strips, Inputs>, unsigned(blocks), unsigned(warps * kWarp), shared_bytes,
+         stream, layers);
+}
+
+// Layers of the same rows, kMostLayersAtOnce at most. Those whose inputs are not taken as a whole
+// have no permutation.
 template <typename Strips>
 void run_few(Stream stream, std::span<const LinearCall<Strips>> calls) {
-  const int64_t rows = calls[0].rows.rows;
   FewLayers<Strips> layers{};
-  int strips = 0, warps = 0;
-  size_t shared_bytes = 0;
-  for (size_t i = 0; i < calls.size(); i++) {
-    const FewConfig config = few_config(calls[i].weights, int(rows));
-    layers.at[i] = {calls[i], config.warps, config.chunks_at_once};
-    strips += calls[i].weights.strips();
-    warps = std::max(warps, config.warps);
-    shared_bytes = std::max(shared_bytes, config.shared_bytes);
-  }
-  launch(rows <= 8 ? linear_few_kernel<Strips, 1> : linear_few_kernel<Strips, 2>, unsigned(strips),
-         unsigned(warps * kWarp), shared_bytes, stream, layers);
+  for (size_t i = 0; i < calls.size(); i++) layers.at[i].call = calls[i];
+  const int64_t rows = calls[0].rows.rows;
+  if (takes_whole_inputs(rows, calls[0].weights.in_size()))
+    launch_few<WholeInputs<Strips>>(stream, layers, calls.size());
+  else if (rows <= 8)
+    launch_few<DirectInputs<Strips, 1>>(stream, layers, calls.size());
+  else
+    launch_few<DirectInputs<Strips, 2>>(stream, layers, calls.size());
 }
 
 template <typename Strips, int kRowWarps, int kTiles, int kStrips>
@@ -72,25 +82,6 @@ void run_many(Stream stream, const LinearCall<Strips>& p) {
     run_tiles<Strips, 2, 4, 4>(stream, p);
   else
     run_tiles<Strips, 2, 2, 2>(stream, p);
-}
-
-// Each layer as `call_of` gives it, or as many at once as a launch takes.
-template <typename Strips, typename Params, typename CallOf, typename Many>
-void run_layers(Stream stream, std::span<const Params> layers, const CallOf& call_of,
-                const Many& run_one) {
-  if (layers.empty() || layers[0].rows.rows == 0) return;
-  if (layers[0].rows.rows > kFewRows) {
-    for (const Params& layer : layers) run_one(layer);
-    return;
-  }
-  std::array<LinearCall<Strips>, kFewMostLayers> calls;
-  size_t count = 0;
-  for (const Params& layer : layers) {
-    calls[count++] = call_of(layer);
-    if (count < kFewMostLayers && &layer != &layers.back()) continue;
-    run_few<Strips>(stream, {calls.data(), count});
-    count = 0;
-  }
 }
 
 inline std::string linear_rows_refuse(int in, int out, const LinearRows& p) {

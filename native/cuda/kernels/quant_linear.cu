@@ -13,45 +13,53 @@ std::string quant_linear_refuses(const QuantLinearParams& p) {
 }
 
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
-  if (!p.weight.permutation || p.rows.rows <= kFewRows) return 0;
+  if (!p.weight.permutation || takes_whole_inputs(p.rows.rows, p.weight.in)) return 0;
   return p.rows.rows * p.weight.in * int64_t(sizeof(half));
 }
 
 namespace {
 
-template <bool kZeros>
-LinearCall<QuantStrips<kZeros>> call_of(const QuantLinearParams& p) {
-  return {{p.weight}, p.weight.permutation, p.rows};
+using Layers = std::span<const QuantLinearParams>;
+
+// Puts the inputs in the order of each layer that has one, in one launch.
+void permute(Stream stream, Layers layers) {
+  const int in = layers[0].weight.in;
+  PermuteColumns params{layers[0].rows.x, in, {}};
+  unsigned count = 0;
+  for (const QuantLinearParams& layer : layers)
+    if (layer.weight.permutation)
+      params.layers[count++] = {layer.weight.permutation, layer.permuted};
+  if (count == 0) return;
+  const dim3 grid(unsigned(layers[0].rows.rows), unsigned(ceil_div(in, 256 * 8)), count);
+  launch(permute_columns_kernel, grid, 256, 0, stream, params);
 }
 
 template <bool kZeros>
-void run_one(Stream stream, const QuantLinearParams& p) {
-  LinearCall<QuantStrips<kZeros>> call = call_of<kZeros>(p);
-  if (p.weight.permutation) {
-    const dim3 grid(unsigned(p.rows.rows), unsigned(ceil_div(p.weight.in, 256 * 8)));
-    launch(permute_columns_kernel, grid, 256, 0, stream,
-           {p.rows.x, p.weight.permutation, p.permuted, p.rows.rows, p.weight.in});
-    call.rows.x = p.permuted;
-    call.permutation = nullptr;
+void start(Stream stream, Layers layers) {
+  const int64_t rows = layers[0].rows.rows;
+  const bool is_whole = takes_whole_inputs(rows, layers[0].weight.in);
+  if (!is_whole) permute(stream, layers);
+  std::array<LinearCall<QuantStrips<kZeros>>, kMostLayersAtOnce> calls{};
+  for (size_t i = 0; i < layers.size(); i++) {
+    const QuantLinearParams& p = layers[i];
+    calls[i] = {{p.weight}, p.weight.permutation, p.rows};
+    if (is_whole || !p.weight.permutation) continue;
+    calls[i].rows.x = p.permuted;
+    calls[i].permutation = nullptr;
   }
-  run_many(stream, call);
-}
-
-template <bool kZeros>
-void start(Stream stream, std::span<const QuantLinearParams> layers) {
-  run_layers<QuantStrips<kZeros>>(stream, layers, call_of<kZeros>,
-                                  [&](const QuantLinearParams& p) { run_one<kZeros>(stream, p); });
+  if (rows <= kFewRows) return run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()});
+  for (size_t i = 0; i < layers.size(); i++) run_many(stream, calls[i]);
 }
 
 }  // namespace
 
 // Layers of one kind in a row share launches.
-void quant_linear(Stream stream, std::span<const QuantLinearParams> layers) {
-  while (!layers.empty()) {
+void quant_linear(Stream stream, Layers layers) {
+  while (!layers.empty() && layers[0].rows.rows > 0) {
     const bool zeros = layers[0].weight.zeros;
     size_t alike = 1;
     while (alike < layers.size() && bool(layers[alike].weight.zeros) == zeros) alike++;
-    const auto first = layers.first(alike);
+    const Layers first = layers.first(alike);
     zeros ? start<true>(stream, first) : start<false>(stream, first);
     layers = layers.subspan(alike);
   }

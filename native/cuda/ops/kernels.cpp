@@ -242,6 +242,14 @@ TopKParams top_k_params(const ExlCall& call) {
           .ids = static_cast<int32_t*>(out(call, 1).data)};
 }
 
+// As many at once as a launcher takes.
+std::vector<Calls> slices(Calls calls) {
+  std::vector<Calls> list;
+  for (size_t i = 0; i < calls.size(); i += kMostLayersAtOnce)
+    list.push_back(calls.subspan(i, std::min(calls.size() - i, size_t(kMostLayersAtOnce))));
+  return list;
+}
+
 }  // namespace
 
 std::string fast_embed_refuses(const ExlCall& call) {
@@ -312,22 +320,40 @@ std::string fast_half_linear_refuses(const ExlCall& call) {
       either(not_plain_halves(weight(call, 2)), half_linear_refuses(half_linear_params(call))));
 }
 void fast_half_linear(Stream stream, Calls calls) {
-  std::vector<HalfLinearParams> layers;
-  for (const ExlCall* call : calls) layers.push_back(half_linear_params(*call));
-  half_linear(stream, layers);
+  for (const Calls some : slices(calls)) {
+    std::vector<HalfLinearParams> layers;
+    for (const ExlCall* call : some) layers.push_back(half_linear_params(*call));
+    half_linear(stream, layers);
+  }
 }
 
 std::string fast_quant_linear_refuses(const ExlCall& call) {
   if (!weight(call, 1)->repacked.codes) return "the weight was not repacked";
   return either(not_plain_halves(weight(call, 2)), quant_linear_refuses(quant_linear_params(call)));
 }
+// Of the largest step, or of all layers that run at once with few rows.
 uint64_t fast_quant_linear_scratch(const ExlCall& call) {
-  return uint64_t(quant_linear_scratch_bytes(quant_linear_params(call)));
+  QuantLinearParams params = quant_linear_params(call);
+  const int64_t many = quant_linear_scratch_bytes(params);
+  params.rows.rows = std::min<int64_t>(params.rows.rows, kFewRows);
+  return uint64_t(std::max(many, kMostLayersAtOnce * quant_linear_scratch_bytes(params)));
 }
 void fast_quant_linear(Stream stream, Calls calls) {
-  std::vector<QuantLinearParams> layers;
-  for (const ExlCall* call : calls) layers.push_back(quant_linear_params(*call));
-  quant_linear(stream, layers);
+  for (const Calls some : slices(calls)) {
+    std::vector<QuantLinearParams> layers;
+    auto* scratch = static_cast<unsigned char*>(some[0]->scratch);
+    for (const ExlCall* call : some) {
+      layers.push_back(quant_linear_params(*call));
+      layers.back().permuted = reinterpret_cast<Half*>(scratch);
+      if (layers.back().rows.rows <= kFewRows) scratch += quant_linear_scratch_bytes(layers.back());
+    }
+    // With many rows each layer has the scratch memory after the one before.
+    if (layers[0].rows.rows <= kFewRows) {
+      quant_linear(stream, layers);
+    } else {
+      for (const QuantLinearParams& layer : layers) quant_linear(stream, {&layer, 1});
+    }
+  }
 }
 
 std::string fast_token_log_prob_refuses(const ExlCall& call) {

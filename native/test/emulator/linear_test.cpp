@@ -308,7 +308,9 @@ void together(int rows) {
     p.rows.y = all.back().data();
     layers.push_back(p);
   }
-  cuda::quant_linear(nullptr, layers);
+  const std::span<const cuda::QuantLinearParams> list = layers;
+  for (size_t i = 0; i < list.size(); i += 3)
+    cuda::quant_linear(nullptr, list.subspan(i, std::min<size_t>(3, list.size() - i)));
   for (size_t i = 0; i < layers.size(); i++)
     check(same_bits(all[i], alone[i]), what + ", layer " + std::to_string(i));
 
@@ -344,6 +346,7 @@ void half_linear_test() {
   half_case(64, 40, {1, 2, 8, 9, 16, 17, 70});
   half_case(200, 97, {1, 5, 33});
   half_case(1056, 32, {1, 16, 17});
+  half_case(2048, 40, {1, 6, 7, 9});  // inputs as a whole, and not
   if (!full) return;
   half_case(256, 160, {1, 16, 17, 65, 129, 200});
   half_case(4096, 32, {1, 16});
@@ -359,6 +362,7 @@ void quant_linear_test() {
   quant_case(gptq_matrix(128, 32, 40, Dtype::F16, false), {1, 8, 17}, "GPTQ");
   quant_case(gptq_matrix(128, 64, 72, Dtype::BF16, true), {1, 9, 33}, "GPTQ by activation order");
   quant_case(gptq_matrix(72, 32, 64, Dtype::F32, true), {2, 18}, "GPTQ of ragged groups");
+  quant_case(exl2_matrix({{4, 2048}}, 40, true), {1, 6, 7, 9}, "EXL2 of many inputs");
   for (const int rows : {1, 9, 18}) together(rows);
   if (!full) return;
   quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true), {1, 7, 16, 17, 129},
