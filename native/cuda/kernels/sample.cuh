@@ -5,7 +5,8 @@
 //   Grid      rows blocks of kSampleThreads; a thread owns every kSampleThreads-th logit
 //   Shared    a histogram, or the candidates
 //   Numerics  comparisons are exact; sums of exponentials in fp32, in a fixed order
-//   Bound     memory: top_k reads its row once more for every 8 bits it has to tell apart
+//   Bound     memory: top_k reads its row twice, and once more for every 8 bits it has to tell
+//             apart if more than kMostCandidates reach its first bound
 //   Needs     warp shuffles, and atomic counting in shared memory, where order does not matter
 #pragma once
 
@@ -63,11 +64,15 @@ __global__ void __launch_bounds__(kSampleThreads)
   if (threadIdx.x == 0) p.y[blockIdx.x] = logits[p.targets[blockIdx.x]] - most - logf(sum);
 }
 
+// Candidates that a row may have before their exact number has to be counted.
+inline constexpr int kMostCandidates = 2 * kMostTopK;
+static_assert(kMostTopK <= kSampleThreads);
+
 struct TopKStorage {
   int count[256];
   uint64_t least;  // the rank of the k-th candidate
   int shift, taken;
-  uint64_t ranks[kMostTopK];
+  uint64_t ranks[kMostCandidates];
 };
 
 // The rank of the k-th largest, found 8 bits at a time: count who has which bits among those who
@@ -118,23 +123,47 @@ __device__ __forceinline__ void sort_ranks(uint64_t* ranks, int size) {
     }
 }
 
+// Every rank from `least` on, in any order; returns how many there are.
+__device__ __forceinline__ int collect(TopKStorage& shared, const float* logits, int vocabulary,
+                                       uint64_t least) {
+  if (threadIdx.x == 0) shared.taken = 0;
+  __syncthreads();  // no place is taken, and all have read what was there before
+  for (int id = threadIdx.x; id < vocabulary; id += kSampleThreads) {
+    const uint64_t rank = rank_of(logits[id], id);
+    if (rank < least) continue;
+    const int place = atomicAdd(&shared.taken, 1);
+    if (place < kMostCandidates) shared.ranks[place] = rank;
+  }
+  __syncthreads();  // all candidates have their places
+  return shared.taken;
+}
+
+// A bound that at least k reach and few others: the k-th largest of what is largest for a thread.
+__device__ __forceinline__ uint64_t bound(TopKStorage& shared, const float* logits, int vocabulary,
+                                          int k) {
+  uint64_t best = 0;
+  for (int id = threadIdx.x; id < vocabulary; id += kSampleThreads)
+    best = max(best, rank_of(logits[id], id));
+  shared.ranks[threadIdx.x] = best;
+  __syncthreads();  // that of every thread is there
+  sort_ranks(shared.ranks, kSampleThreads);
+  return shared.ranks[k - 1];
+}
+
 __global__ void __launch_bounds__(kSampleThreads) top_k_kernel(const TopKParams p) {
   ptx::begin();
   auto& shared = ptx::static_shared<TopKStorage>();
+  const int vocabulary = p.rows.vocabulary;
   const float* logits = p.rows.logits + int64_t(blockIdx.x) * p.rows.padded;
-  find_least(shared, logits, p.rows.vocabulary, p.k);
-
-  int size = 1;
-  while (size < p.k) size *= 2;
-  for (int i = threadIdx.x; i < size; i += kSampleThreads) shared.ranks[i] = 0;
-  if (threadIdx.x == 0) shared.taken = 0;
-  __syncthreads();  // places are empty and none is taken
-  for (int id = threadIdx.x; id < p.rows.vocabulary; id += kSampleThreads) {
-    const uint64_t rank = rank_of(logits[id], id);
-    // In any order: they are sorted next.
-    if (rank >= shared.least) shared.ranks[atomicAdd(&shared.taken, 1)] = rank;
+  int taken = collect(shared, logits, vocabulary, bound(shared, logits, vocabulary, p.k));
+  if (taken > kMostCandidates) {  // the largest are with few threads
+    find_least(shared, logits, vocabulary, p.k);
+    taken = collect(shared, logits, vocabulary, shared.least);
   }
-  __syncthreads();  // all candidates have their places
+  int size = 1;
+  while (size < taken) size *= 2;
+  for (int i = taken + threadIdx.x; i < size; i += kSampleThreads) shared.ranks[i] = 0;
+  __syncthreads();  // places that are left are empty
   sort_ranks(shared.ranks, size);
 
   for (int i = threadIdx.x; i < p.k; i += kSampleThreads) {
