@@ -40,6 +40,8 @@ using InputFragment = Vector<uint32_t, 4>;  // 8 neighbouring inputs of one row
 template <typename Strips>
 struct WholeInputs {
   static constexpr int kStrips = 1, kStages = 4, kRowTiles = 1;
+  static constexpr int kBlocks =
+      2;  // on a multiprocessor, so that one loads while the other adds up
 
   // 16 bytes more than a multiple of 128, so that eight rows do not meet in a bank.
   __host__ __device__ static int row_halves(int in) { return int(ceil_div(in, 64)) * 64 + 8; }
@@ -81,6 +83,7 @@ struct WholeInputs {
 template <typename Strips, int kTiles>
 struct DirectInputs {
   static constexpr int kStrips = 2, kStages = 3, kRowTiles = kTiles;
+  static constexpr int kBlocks = 1;  // the sums take the registers
 
   __host__ __device__ static int shared_bytes(int, int) { return 0; }
 
@@ -106,7 +109,7 @@ struct DirectInputs {
 };
 
 template <typename Strips, typename Inputs>
-__global__ void __launch_bounds__(kFewMaxThreads)
+__global__ void __launch_bounds__(kFewMaxThreads, Inputs::kBlocks)
     linear_few_kernel(const __grid_constant__ FewLayers<Strips> layers) {
   constexpr int kStrips = Inputs::kStrips, kStages = Inputs::kStages;
   constexpr int kRowTiles = Inputs::kRowTiles, kRows = 8 * kRowTiles;
