@@ -162,7 +162,7 @@ void Program::run(const std::atomic<bool>& stop) {
     i = run_from(i);
   }
   remember_drawn();
-  if (recording_.cache) back_ahead();
+  if (recording_.cache && !memory_) back_ahead();
 }
 
 void Program::back_ahead() {

@@ -46,14 +46,14 @@ FloatSource floats(Shape shape, unsigned seed, float scale) {
   return {Dtype::F16, std::move(shape), in_memory(random_halves(count, seed, scale))};
 }
 
-// 4 bits, two groups, rows of the input in another order.
-QuantSource quantised(int64_t in, int64_t out) {
-  std::mt19937 random(5);
+// 4 bits, two groups, rows of the input in an order of its own.
+QuantSource quantised(int64_t in, int64_t out, unsigned seed) {
+  std::mt19937 random(seed);
   const auto word = [&](int64_t) { return uint32_t(random()); };
   QuantSource source;
   source.in = in, source.out = out;
   source.groups = {{4, in / 2}, {4, in / 2}};
-  for (int64_t p = 0; p < in; p++) source.permutation.push_back(int32_t((p * 5) % in));
+  for (int64_t p = 0; p < in; p++) source.permutation.push_back(int32_t(p * (2 * seed + 1) % in));
   source.words = in_memory(bytes_of<uint32_t>(in * 4 / 32 * out, word));
   source.scales = GptqScales{
       Dtype::F16,
@@ -65,12 +65,12 @@ QuantSource quantised(int64_t in, int64_t out) {
 
 }  // namespace
 
-SmallModel::SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger,
-                       int64_t vocabulary)
+SmallModel::SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger, bool all)
     : backend_(std::move(backend)),
       ledger_(std::move(ledger)),
       allocate_{ledger_, "model", backend_->memory()},
-      vocabulary_(vocabulary) {}
+      all_(all),
+      vocabulary_(all ? 640 : 48) {}
 
 void SmallModel::load(bool long_table) {
   weights_.clear();
@@ -92,11 +92,15 @@ void SmallModel::load(bool long_table) {
   }
   std::remove(kFile);
   load(floats({kHidden}, 2, 1), "norm_in");
-  load(floats({kHeads * kDim, kHidden}, 3, 0.3f), "query");
-  load(floats({kKeyHeads * kDim, kHidden}, 4, 0.3f), "key");
-  load(floats({kKeyHeads * kDim, kHidden}, 5, 0.3f), "value");
+  const auto projection = [&](int64_t out, unsigned seed) -> WeightSource {
+    if (all_) return quantised(kHidden, out, seed);
+    return floats({out, kHidden}, seed, 0.3f);
+  };
+  load(projection(kHeads * kDim, 3), "query");
+  load(projection(kKeyHeads * kDim, 4), "key");
+  load(projection(kKeyHeads * kDim, 5), "value");
   load(floats({kDim / 2}, 6, 0.5f), "frequencies");
-  load(quantised(kHeads * kDim, kHidden), "output");
+  load(quantised(kHeads * kDim, kHidden, 2), "output");
   load(floats({kHidden}, 9, 1), "norm_middle");
   load(floats({kHidden, kHidden}, 10, 0.2f), "mlp");
   load(floats({kHidden}, 7, 1), "norm_out");
@@ -110,7 +114,7 @@ void SmallModel::compile(bool lowered) {
 
   Recording r;
   r.cache = cache_;
-  r.max_rows = 8, r.max_outputs = kMostSequences, r.max_sequences = kMostSequences;
+  r.max_rows = 24, r.max_outputs = kMostSequences, r.max_sequences = kMostSequences;
   r.pages_per_sequence = 1;
   const auto value = [&](Shape shape) {
     r.values.push_back(shape);

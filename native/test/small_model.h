@@ -11,8 +11,9 @@ namespace exl::test {
 
 class SmallModel {
  public:
-  SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger,
-             int64_t vocabulary = 48);
+  // With `all`, also what makes more calls of a driver than a test of each can bear: quantised
+  // projections, and a vocabulary of which a device picks the largest logits.
+  SmallModel(std::shared_ptr<Backend> backend, std::shared_ptr<Ledger> ledger, bool all = false);
 
   // Each may throw, and may then be called again. A long table is loaded in several pieces.
   void load(bool long_table = false);
@@ -34,6 +35,7 @@ class SmallModel {
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<Ledger> ledger_;
   Allocator allocate_;
+  bool all_;
   int64_t vocabulary_;
   std::vector<std::shared_ptr<const Weight>> weights_;
   std::shared_ptr<Cache> cache_;
