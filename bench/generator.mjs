@@ -141,15 +141,8 @@ async function stalls(model) {
 	const ratios = gaps.flatMap((mine, i) => against(mine, alone[i] ?? [], before[i] ?? 0));
 	const noise = alone.flatMap((mine, i) => against(mine.slice(0, gaps[i]?.length), mine, before[i] ?? 0));
 	const growth = gaps.flatMap((mine, i) => mine.slice(before[i]).map(gap => gap / median(mine.slice(0, before[i]))));
-	const own = gaps.map(mine => Math.max(...mine.slice(1)) / median(mine));
 	const unlimited = Number.POSITIVE_INFINITY;
 	return [
-		{
-			name: 'stalls',
-			what: 'longest gap of a stream, against the median of all its gaps',
-			value: Math.max(...own),
-			bar: 2.5,
-		},
 		{
 			name: 'stalls',
 			what: 'longest gap of a stream, against its median without the prompt',
