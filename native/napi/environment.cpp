@@ -76,7 +76,7 @@ Napi::Value Environment::make_error(const Error& error) const {
 
 Napi::Value Environment::run(Device& device, std::function<Reply()> work) {
   const auto deferred = std::make_shared<Napi::Promise::Deferred>(Napi::Env(env_));
-  const bool posted = device.engine.post([this, deferred, work = std::move(work)] {
+  const bool posted = device.engine.post([this, deferred, work = std::move(work)]() mutable {
     Completion done{deferred, nullptr, nullptr};
     try {
       done.reply = work();
@@ -87,6 +87,8 @@ Napi::Value Environment::run(Device& device, std::function<Reply()> work) {
     } catch (const std::exception& error) {
       done.error = std::make_shared<Error>(Code::Internal, error.what());
     }
+    // What it worked on may be disposed of by whoever hears of its end, and is then gone.
+    work = nullptr;
     complete(std::move(done));
   });
   if (!posted) throw Error(Code::Disposed, "the device is closed");
