@@ -6,7 +6,8 @@
 //   node bench/random-model.mjs DIR [--shape 0.8m|130m|460m|0.5b|1b|7b|8b|70b] [--format exl2|gptq|f16] [--bits 4]
 //     [--context 2048]
 //
-// exl2: `bits` in groups of 128, those between two widths by groups of both; a head of 6 bits. gptq: 4 bits in groups of 128. Embedding and norms are f16.
+// exl2: `bits` in groups of 128, those between two widths by groups of both; a head of 6 bits. gptq: 4 bits in groups of
+// 128. Embedding and norms are f16.
 
 import {randomFillSync} from 'node:crypto';
 import {copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync} from 'node:fs';

@@ -95,7 +95,10 @@ export class Program {
 		return this.#ops;
 	}
 
-	/** The same program, op by op, if it is not lowered: set the slots, then run op after op, reading and replacing values in between. */
+	/**
+	The same program, op by op, if it is not lowered: set the slots, then run op after op, reading and replacing values in
+	between.
+	*/
 	setSlots(slots: Slots): Promise<void> {
 		return addon().setSlots(this.#device.id, this.#handle.id, slots);
 	}

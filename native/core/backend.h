@@ -71,7 +71,7 @@ struct Kernel {
   // Call::output_on_host) its output in host memory.
   bool on_host = false;
 
-  // Runs calls of one input at once; null: one after another.
+  // Does what `run` does for calls of one first input, one after another; null: it does no better.
   void (*run_group)(Backend&, std::span<const Call>, const Run&) = nullptr;
 };
 

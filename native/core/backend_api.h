@@ -193,7 +193,8 @@ typedef struct ExlBackendApi {
 
   /* Chooses a kernel, or lists what each candidate objects to. */
   ExlCode (*select)(ExlDevice*, const ExlCall*, int32_t* kernel, uint64_t* scratch, ExlMessage*);
-  /* Launches and returns. Several calls read the same first input, and none what another writes. */
+  /* Launches and returns. Several calls have the same first input, and leave what they would leave
+     one after another. */
   ExlCode (*run)(ExlDevice*, int32_t kernel, const ExlCall* const* calls, int32_t count,
                  ExlMessage*);
 

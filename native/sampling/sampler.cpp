@@ -89,7 +89,7 @@ bool Sampler::choose(Candidates& list, float floor) const {
   }
   if (floor != kNoFloor && list.count < settings_.top_k) return false;
   top_k(context, list);
-  if (floor != kNoFloor && !(list.values[list.count - 1] > floor)) return false;
+  if (!(list.values[list.count - 1] > floor)) return false;
   for (const Stage stage : kStages) stage(context, list);
   return true;
 }

@@ -33,7 +33,7 @@ it.skipIf(emulatorLibrary === undefined || process.env.EXL_SANITIZE)(
 	'is rehearsed on the emulator',
 	async () => {
 		const out = await temporaryDirectory();
-		const more = ['--only', 'conformance,golden,memory,bench', '--out', out, '--commit', 'abc'];
+		const more = ['--only', 'conformance,golden,memory,lifecycle,bench', '--out', out, '--commit', 'abc'];
 		const {status, stdout, stderr} = await testGpu(['--device', 'emulator', '--quick', ...more]);
 		expect(status, stdout + stderr).toBe(0);
 		expect(stdout).toMatch(/\n[1-9]\d* passed, 0 failed\n$/);
@@ -42,7 +42,7 @@ it.skipIf(emulatorLibrary === undefined || process.env.EXL_SANITIZE)(
 		expect(name).toMatch(/^emulated-gpu-0-\d{4}-\d\d-\d\d\.json$/);
 		const {commit, gpu, stages, models} = JSON.parse(readFileSync(join(out, name!), 'utf8'));
 		expect([commit, gpu.name]).toEqual(['abc', 'emulated GPU 0']);
-		expect(Object.keys(stages)).toEqual(['conformance', 'golden', 'memory', 'bench']);
+		expect(Object.keys(stages)).toEqual(['conformance', 'golden', 'memory', 'lifecycle', 'bench']);
 		for (const stage of Object.values(stages)) expect(stage).toMatchObject({failed: 0});
 		expect(models[0].results.map(({what}: {what: string}) => what)).toContain('prefill');
 	},

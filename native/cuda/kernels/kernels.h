@@ -225,7 +225,8 @@ void half_linear(Stream stream, std::span<const HalfLinearParams> layers);
 struct QuantLinearParams {
   QuantWeight weight;
   LinearRows rows;
-  Half* permuted = nullptr;  // quant_linear_scratch_bytes() of memory, no other layer's
+  // quant_linear_scratch_bytes() of memory, up to kFewRows rows no other layer's.
+  Half* permuted = nullptr;
 };
 std::string quant_linear_refuses(const QuantLinearParams& params);
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& params);

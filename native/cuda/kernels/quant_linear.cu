@@ -35,20 +35,28 @@ void permute(Stream stream, Layers layers) {
 }
 
 template <bool kZeros>
+LinearCall<QuantStrips<kZeros>> call_of(const QuantLinearParams& p) {
+  LinearCall<QuantStrips<kZeros>> call{{p.weight}, p.weight.permutation, p.rows};
+  if (!p.weight.permutation || takes_whole_inputs(p.rows.rows, p.weight.in)) return call;
+  call.rows.x = p.permuted;
+  call.permutation = nullptr;
+  return call;
+}
+
+template <bool kZeros>
 void start(Stream stream, Layers layers) {
   const int64_t rows = layers[0].rows.rows;
-  const bool is_whole = takes_whole_inputs(rows, layers[0].weight.in);
-  if (!is_whole) permute(stream, layers);
-  std::array<LinearCall<QuantStrips<kZeros>>, kMostLayersAtOnce> calls{};
-  for (size_t i = 0; i < layers.size(); i++) {
-    const QuantLinearParams& p = layers[i];
-    calls[i] = {{p.weight}, p.weight.permutation, p.rows};
-    if (is_whole || !p.weight.permutation) continue;
-    calls[i].rows.x = p.permuted;
-    calls[i].permutation = nullptr;
+  if (rows > kFewRows) {
+    for (const QuantLinearParams& layer : layers) {
+      permute(stream, {&layer, 1});
+      run_many(stream, call_of<kZeros>(layer));
+    }
+    return;
   }
-  if (rows <= kFewRows) return run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()});
-  for (size_t i = 0; i < layers.size(); i++) run_many(stream, calls[i]);
+  if (!takes_whole_inputs(rows, layers[0].weight.in)) permute(stream, layers);
+  std::array<LinearCall<QuantStrips<kZeros>>, kMostLayersAtOnce> calls{};
+  for (size_t i = 0; i < layers.size(); i++) calls[i] = call_of<kZeros>(layers[i]);
+  run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()});
 }
 
 }  // namespace

@@ -347,12 +347,7 @@ void fast_quant_linear(Stream stream, Calls calls) {
       layers.back().permuted = reinterpret_cast<Half*>(scratch);
       if (layers.back().rows.rows <= kFewRows) scratch += quant_linear_scratch_bytes(layers.back());
     }
-    // With many rows each layer has the scratch memory after the one before.
-    if (layers[0].rows.rows <= kFewRows) {
-      quant_linear(stream, layers);
-    } else {
-      for (const QuantLinearParams& layer : layers) quant_linear(stream, {&layer, 1});
-    }
+    quant_linear(stream, layers);
   }
 }
 
