@@ -1,14 +1,11 @@
 import {Gate} from './gate.js';
-import type {Chunk, GenerateResult} from './types.js';
+import type {Chunk, Emit, GenerateResult} from './types.js';
 
 /** Chunks that may wait for a slow reader before its job pauses. */
 const aheadLimit = 32;
 
-/** Starts the job: calls `emit` for each chunk and waits for what it returns; stops at `signal`. */
-export type StartJob = (
-	emit: (chunk: Chunk) => Promise<void> | undefined,
-	signal: AbortSignal,
-) => Promise<GenerateResult>;
+/** Starts the job and stops it at `signal`. Without `emit` nobody reads chunks. */
+export type StartJob = (signal: AbortSignal, emit: Emit | undefined) => Promise<GenerateResult>;
 
 /**
 An answer in the making. Iterate it for chunks, or await `text()` or `result`; the job starts when one of them is first
@@ -33,7 +30,8 @@ export class Generation implements AsyncIterable<Chunk> {
 
 	#run(): Promise<GenerateResult> {
 		if (!this.#result) {
-			this.#result = this.#start(chunk => this.#reader?.push(chunk), this.#left.signal);
+			const reader = this.#reader;
+			this.#result = this.#start(this.#left.signal, reader && (chunk => reader.push(chunk)));
 			// Whoever iterates learns of a failure there; the promise must not be reported as unhandled besides.
 			this.#result.catch(() => {});
 		}
@@ -41,8 +39,8 @@ export class Generation implements AsyncIterable<Chunk> {
 	}
 
 	/** @internal Runs the job with `emit` in the place of a reader. */
-	pipe(emit: (chunk: Chunk) => Promise<void> | undefined): Promise<GenerateResult> {
-		this.#result ??= this.#start(emit, this.#left.signal);
+	pipe(emit: Emit): Promise<GenerateResult> {
+		this.#result ??= this.#start(this.#left.signal, emit);
 		return this.#result;
 	}
 

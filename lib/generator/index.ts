@@ -9,6 +9,7 @@ export {expectManyListeners, onAbort} from './signals.js';
 export type {
 	Chunk,
 	Drafter,
+	Emit,
 	FinishReason,
 	GenerateResult,
 	Speculation,

@@ -5,7 +5,7 @@ import type {Answer, Verdict} from './answer.js';
 import type {Share} from './batch.js';
 import type {Observation, StepEngine, StepReply} from './engine.js';
 import type {Waiting} from './queue.js';
-import type {Chunk, Drafter, FinishReason, GenerateResult, Timings} from './types.js';
+import type {Drafter, Emit, FinishReason, GenerateResult, Timings} from './types.js';
 
 /** What one job asks of the generator, once options are resolved and text is tokens. */
 export type JobRequest = {
@@ -25,7 +25,7 @@ export type JobRequest = {
 	/** Whether its sampler observes. */
 	readonly observes: boolean;
 	/** Gives out a chunk; a promise if the reader has enough for now, settled when it wants more. */
-	readonly emit: (chunk: Chunk) => Promise<void> | undefined;
+	readonly emit: Emit | undefined;
 };
 
 /** One sequence of tokens of a job, and how far it is computed. */
@@ -131,7 +131,7 @@ export class Job implements Waiting {
 			const id = reply.ids[share.output + drawn * this.strands.length]!;
 			if (id === notDrawn) break;
 			verdict = this.#takeOne(id, observations[drawn], engine);
-			if (verdict.chunk) this.room = this.request.emit(verdict.chunk) ?? this.room;
+			if (verdict.chunk) this.room = this.request.emit?.(verdict.chunk) ?? this.room;
 			if (verdict.finish !== undefined || verdict.rewind) break;
 		}
 		if (share.places > 1) this.#learn(share.places - 1, Math.max(0, Math.min(drawn, share.places) - 1));

@@ -10,6 +10,9 @@ export type Chunk = {
 	readonly details?: readonly TokenDetails[];
 };
 
+/** Takes a chunk. A promise says that the next one must wait for it. */
+export type Emit = (chunk: Chunk) => Promise<void> | undefined;
+
 /** What the model said about one token, before penalties, masks, temperature and truncation. */
 export type TokenDetails = {
 	readonly id: number;

@@ -72,7 +72,7 @@ async function load(id: number, {directory, options}: Call & {method: 'loadModel
 }
 
 function generate({abort, outbox}: Job, {ids, options, streams}: GenerateCall): Promise<GenerateResult> {
-	const generation = model!.generate(ids, {...options, signal: abort.signal});
+	const generation = model!.continue(ids, {...options, signal: abort.signal});
 	if (!streams) return generation.result;
 	outbox.onLeave = () => generation.leave();
 	return generation.pipe(chunk => outbox.push(chunk));

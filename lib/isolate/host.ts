@@ -46,25 +46,24 @@ export class RemoteModel implements Model {
 	}
 
 	generate(prompt: Prompt, options?: GenerateOptions): Generation {
-		return this.#continue(prompt, options, true);
+		this.#assertOpen();
+		const resolved = parseGenerateOptions(options);
+		const ids = this.#encode(prompt, {addBos: resolved.addBos});
+		return this.#start(async () => ids, resolved);
 	}
 
 	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
-		return this.#continue(prompt, options, false).result;
+		return this.generate(prompt, options).result;
 	}
 
 	chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation {
 		this.#assertOpen();
 		const resolved = parseGenerateOptions(options);
-		return this.#start(
-			async () => {
-				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
-				const text = (await this.#chatTemplate).render(messages);
-				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
-			},
-			resolved,
-			true,
-		);
+		return this.#start(async () => {
+			this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
+			const text = (await this.#chatTemplate).render(messages);
+			return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
+		}, resolved);
 	}
 
 	score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
@@ -89,27 +88,21 @@ export class RemoteModel implements Model {
 		return this.dispose();
 	}
 
-	#continue(prompt: Prompt, options: GenerateOptions | undefined, streams: boolean): Generation {
-		this.#assertOpen();
-		const resolved = parseGenerateOptions(options);
-		const ids = this.#encode(prompt, {addBos: resolved.addBos});
-		return this.#start(async () => ids, resolved, streams);
-	}
-
 	#start(
 		prompt: () => Promise<readonly number[]>,
-		{stop, signal, logitsHook, ...rest}: ResolvedGenerateOptions,
-		streams: boolean,
+		{signal, logitsHook, ...options}: ResolvedGenerateOptions,
 	): Generation {
 		if (logitsHook) {
 			const message = "logitsHook must not be given with isolation: 'process': a function cannot go to another process";
 			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
 		}
-		const options: GenerateOptions = {...rest, stop: [...stop.strings, ...stop.ids]};
-		return new Generation(async (emit, left) => {
+		return new Generation(async (left, emit) => {
 			const {process} = this.#parts;
 			const ids = await prompt();
-			const [result, id] = process.call({method: 'generate', ids, options, streams}, {signal, onChunk: emit});
+			const [result, id] = process.call(
+				{method: 'generate', ids, options, streams: emit !== undefined},
+				{signal, onChunk: emit},
+			);
 			left.addEventListener('abort', () => process.leave(id), {once: true});
 			return result;
 		});

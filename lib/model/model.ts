@@ -1,7 +1,7 @@
 import {type PagedSequence, type PageTable, pageTokens} from '../cache/index.js';
 import {type ChatMessage, ChatTemplate} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {type Chunk, type GenerateResult, Generation, onAbort, Scheduler} from '../generator/index.js';
+import {type Emit, type GenerateResult, Generation, onAbort, Scheduler} from '../generator/index.js';
 import {Holding} from '../memory/index.js';
 import type {NativeArray} from '../native/index.js';
 import type {LoaderName} from '../options/index.js';
@@ -87,8 +87,12 @@ export class Model {
 	generate(prompt: Prompt, options?: GenerateOptions): Generation {
 		this.#assertOpen();
 		const resolved = parseGenerateOptions(options);
-		const promptIds = this.#encode(prompt, {addBos: resolved.addBos});
-		return this.#start(async () => promptIds, resolved);
+		return this.continue(this.#encode(prompt, {addBos: resolved.addBos}), resolved);
+	}
+
+	/** @internal `generate()` of what was checked before. */
+	continue(promptIds: readonly number[], options: ResolvedGenerateOptions): Generation {
+		return this.#start(async () => promptIds, options);
 	}
 
 	/** `generate()`, waited for. */
@@ -155,18 +159,18 @@ export class Model {
 	}
 
 	#start(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): Generation {
-		return new Generation(async (emit, left) => {
+		return new Generation(async (left, emit) => {
 			this.#closing.signal.throwIfAborted();
 			options.signal?.throwIfAborted();
-			return this.#run(await prompt(), options, emit, left);
+			return this.#run(await prompt(), options, left, emit);
 		});
 	}
 
 	async #run(
 		promptIds: readonly number[],
 		options: ResolvedGenerateOptions,
-		emit: (chunk: Chunk) => Promise<void> | undefined,
 		left: AbortSignal,
+		emit: Emit | undefined,
 	): Promise<GenerateResult> {
 		this.#closing.signal.throwIfAborted();
 		options.signal?.throwIfAborted();

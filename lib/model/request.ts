@@ -1,6 +1,6 @@
 import {randomInt} from 'node:crypto';
 import {ExlError} from '../errors/index.js';
-import {Answer, type Chunk, type Drafter, type JobRequest, NgramDrafter} from '../generator/index.js';
+import {Answer, type Drafter, type Emit, type JobRequest, NgramDrafter} from '../generator/index.js';
 import type {ResolvedGenerateOptions} from '../sampling/index.js';
 import {DetokenizerStream, healPrompt, type Tokenizer} from '../tokenizer/index.js';
 import type {ModelEngine} from './engine.js';
@@ -31,7 +31,7 @@ export function jobRequest(
 	negativeIds: readonly number[] | undefined,
 	options: ResolvedGenerateOptions,
 	place: RequestPlace,
-	emit: (chunk: Chunk) => Promise<void> | undefined,
+	emit: Emit | undefined,
 ): JobRequest {
 	const {tokenizer, engine, vocabulary, texts} = place;
 	const healed = options.tokenHealing ? healPrompt(tokenizer, given) : undefined;
