@@ -94,44 +94,58 @@ struct Cursor {
   int64_t ahead;  // from the codes to those the thread reads next
 };
 
+// Outputs of a block of rows and tiles, in memory: all registers are needed for the sums.
+template <int kRows>
+struct alignas(64) Outputs {
+  float y[kRows][kQuantTiles][kTile];
+};
+
+// One span, which is at most a group. A function of its own, or else compilers keep outputs in
+// places of their own from span to span and copy them twice more.
 template <int kBits, int kRows>
-EXL_NOINLINE void multiply_group(Cursor& at, int chunks, const Floats (&scale)[kQuantTiles],
-                                 const Ints (&zero)[kQuantTiles], Floats (&y)[kRows][kQuantTiles]) {
+EXL_NOINLINE void multiply_span(Cursor& cursor, int chunks, const Floats (&scale)[kQuantTiles],
+                                const Ints (&minus_zero)[kQuantTiles], Outputs<kRows>& outputs) {
+  Cursor at = cursor;
+  Open<kRows> open;
+  for (int r = 0; r < kRows; r++)
+    for (int t = 0; t < kQuantTiles; t++) {
+      open.sums[0][r][t] = sums_from(mul_int(minus_zero[t], set_int(at.sums[r])));
+      for (int p = 1; p < open.kPlaces; p++) open.sums[p][r][t] = sums_from(set_int(0));
+    }
+  for (int c = 0; c < chunks; c++) {
+    for (int t = 0; t < kQuantTiles; t++)
+      for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
+    multiply_chunk<kBits, kRows>(open, at.codes, at.words);
+    for (int t = 0; t < kQuantTiles; t++) at.codes[t] += kBits * 64;
+    at.words += kRows * 64;
+  }
+  for (int r = 0; r < kRows; r++) {
+    const Floats step = set(at.steps[r]);
+    for (int t = 0; t < kQuantTiles; t++) {
+      Ints sum = total(open.sums[0][r][t]);
+      for (int p = 1; p < open.kPlaces; p++) sum = add_int(sum, total(open.sums[p][r][t]));
+      float* y = outputs.y[r][t];
+      store(y, fma(to_floats(sum), mul(scale[t], step), load(y)));
+    }
+  }
+  at.steps += kRows;
+  at.sums += kRows;
+  cursor = at;
+}
+
+template <int kBits, int kRows>
+inline void multiply_group(Cursor& at, int chunks, const Floats (&scale)[kQuantTiles],
+                           const Ints (&zero)[kQuantTiles], Outputs<kRows>& outputs) {
   Ints minus_zero[kQuantTiles];
   for (int t = 0; t < kQuantTiles; t++)
     minus_zero[t] = add_int(set_int(code_offset<kBits>()), mul_int(zero[t], set_int(-1)));
-  for (int left = chunks; left > 0; left -= kSpan) {
-    Open<kRows> open;
-    for (int r = 0; r < kRows; r++)
-      for (int t = 0; t < kQuantTiles; t++) {
-        open.sums[0][r][t] = sums_from(mul_int(minus_zero[t], set_int(at.sums[r])));
-        for (int p = 1; p < open.kPlaces; p++) open.sums[p][r][t] = sums_from(set_int(0));
-      }
-    for (int c = 0; c < kSpan && c < left; c++) {
-      for (int t = 0; t < kQuantTiles; t++)
-        for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
-      multiply_chunk<kBits, kRows>(open, at.codes, at.words);
-      for (int t = 0; t < kQuantTiles; t++) at.codes[t] += kBits * 64;
-      at.words += kRows * 64;
-    }
-    for (int r = 0; r < kRows; r++) {
-      const Floats step = set(at.steps[r]);
-      for (int t = 0; t < kQuantTiles; t++) {
-        Ints sum = total(open.sums[0][r][t]);
-        for (int p = 1; p < open.kPlaces; p++) sum = add_int(sum, total(open.sums[p][r][t]));
-        y[r][t] = fma(to_floats(sum), mul(scale[t], step), y[r][t]);
-      }
-    }
-    at.steps += kRows;
-    at.sums += kRows;
-  }
+  for (int left = chunks; left > 0; left -= kSpan)
+    multiply_span<kBits, kRows>(at, left < kSpan ? left : kSpan, scale, minus_zero, outputs);
 }
 
 template <int kRows>
 inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, int tiles_ahead) {
-  Floats y[kRows][kQuantTiles];
-  for (int r = 0; r < kRows; r++)
-    for (int t = 0; t < kQuantTiles; t++) y[r][t] = set(0);
+  Outputs<kRows> outputs = {};
   Cursor at{{},
             a.x.words + row * a.x.chunks * 64,
             a.x.steps + row * a.x.spans,
@@ -156,7 +170,7 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
       zero[t] = a.zeros ? load_ints(a.zeros + lanes) : set_int(group.zero);
     }
     const auto run = [&]<int kBits>() {
-      multiply_group<kBits, kRows>(at, group.chunks, scale, zero, y);
+      multiply_group<kBits, kRows>(at, group.chunks, scale, zero, outputs);
     };
     switch (group.bits) {
       case 2:
@@ -184,8 +198,9 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
     const int64_t column = tile[t] * kTile;
     const int columns = int(a.out - column < kTile ? a.out - column : kTile);
     for (int r = 0; r < kRows; r++) {
-      if (a.bias) y[r][t] = add(y[r][t], load_partial(a.bias + column, columns));
-      store_partial(a.y + (row + r) * a.out + column, y[r][t], columns);
+      Floats y = load(outputs.y[r][t]);
+      if (a.bias) y = add(y, load_partial(a.bias + column, columns));
+      store_partial(a.y + (row + r) * a.out + column, y, columns);
     }
   }
 }
