@@ -35,7 +35,7 @@ export async function stepOverhead(jobs) {
 
 	/** @param {number} i */
 	const start = i =>
-		new Generation((/** @type {any} */ emit) => {
+		new Generation((/** @type {any} */ _, /** @type {any} */ emit) => {
 			const prompt = [1, 2, 3, i];
 			const options = {
 				...{maxTokens: length, stopIds: new Set([0]), stopStrings: [], bannedStrings: []},

@@ -1,6 +1,3 @@
-/** Part of a new measurement that goes into the average. */
-const weight = 0.2;
-
 /** How much longer than usual a step may take for the sake of a prompt: enough for it to get on, too little to be felt. */
 const stretch = 0.5;
 
@@ -8,7 +5,10 @@ const stretch = 0.5;
 const leastRows = 2;
 
 /** Steps with prompts in a row, before one without: those who stream get slower as their texts grow, which has to be seen. */
-const mostMixed = 16;
+const mostMixed = 8;
+
+/** Measurements that are remembered. */
+const remembered = 21;
 
 /**
 Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns
@@ -16,33 +16,47 @@ from the steps that ran what a step takes without them, and what each row adds.
 */
 export class Pace {
 	/** Milliseconds of a step with no rows of prompts. */
-	#stepMs: number | undefined;
+	readonly #stepMs = new Recent();
 	/** Milliseconds for each row of a prompt. */
-	#rowMs: number | undefined;
+	readonly #rowMs = new Recent();
 	/** Steps since one without rows of prompts. */
 	#mixed = 0;
 
 	/** @param streams Rows of jobs that stream. */
 	observe(ms: number, streams: number, promptRows: number): void {
 		if (streams > 0) this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
-		if (promptRows === 0) this.#stepMs = average(this.#stepMs, ms);
-		else if (streams === 0) this.#rowMs = average(this.#rowMs, ms / promptRows);
-		else if (this.#stepMs !== undefined) {
-			this.#rowMs = average(this.#rowMs, Math.max(0, ms - this.#stepMs) / promptRows);
-		}
+		const stepMs = streams > 0 ? this.#stepMs.median : 0;
+		if (promptRows === 0) this.#stepMs.add(ms);
+		else if (stepMs !== undefined) this.#rowMs.add(Math.max(0, ms - stepMs) / promptRows);
 	}
 
 	/** Rows of prompts for the next step. @param most If nobody streams. */
 	promptRows(streams: number, most: number): number {
 		if (streams === 0) return most;
 		if (this.#mixed >= mostMixed) return 0;
-		if (this.#stepMs === undefined || !this.#rowMs) return leastRows;
-		return Math.min(most, Math.max(leastRows, Math.floor((this.#stepMs * stretch) / this.#rowMs)));
+		const stepMs = this.#stepMs.median;
+		const rowMs = this.#rowMs.median;
+		if (stepMs === undefined || !rowMs) return leastRows;
+		return Math.min(most, Math.max(leastRows, Math.floor((stepMs * stretch) / rowMs)));
 	}
 }
 
-function average(before: number | undefined, now: number): number {
-	if (before === undefined) return now;
-	// A pause of the machine is no measurement of ours.
-	return before + weight * (Math.min(now, before * 4) - before);
+/**
+The median of the last measurements. A machine that is slow for some steps, because others use it too, moves an average:
+prompts would then be given several times what they may take.
+*/
+class Recent {
+	readonly #values: number[] = [];
+	#next = 0;
+	#median: number | undefined;
+
+	get median(): number | undefined {
+		return this.#median;
+	}
+
+	add(value: number): void {
+		this.#values[this.#next] = value;
+		this.#next = (this.#next + 1) % remembered;
+		this.#median = [...this.#values].sort((a, b) => a - b)[this.#values.length >> 1];
+	}
 }
