@@ -76,6 +76,8 @@ Device::Device(const Driver& driver, int index) : driver_(driver), index_(index)
       if (device) device->close();
     }
   } undo{this};
+  check(driver.device_attribute(&block_shared_bytes_, kBlockSharedBytes, index),
+        "cuDeviceGetAttribute");
   check(driver.context_create(&context_, 0, index), "cuCtxCreate");
   Context ignored;
   driver.context_pop(&ignored);

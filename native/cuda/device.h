@@ -42,6 +42,8 @@ class Device {
   }
 
   Stream stream() const { return stream_; }
+  // Of shared memory that a block may have.
+  int block_shared_bytes() const { return block_shared_bytes_; }
 
  private:
   // Makes the context that of the calling thread. Throws DeviceLost.
@@ -62,6 +64,7 @@ class Device {
 
   const Driver& driver_;
   int index_;
+  int block_shared_bytes_ = 0;
   Context context_ = nullptr;
   Stream stream_ = nullptr;
   Stream service_ = nullptr;  // for what must not wait for the engine; its users take turns

@@ -23,9 +23,9 @@ inline constexpr Result kSuccess = 0;
 inline constexpr Result kOutOfMemory = 2;
 inline constexpr Result kNoDevice = 100;
 
-inline constexpr int kMajor = 75, kMinor = 76;  // device attributes
-inline constexpr unsigned kNonBlocking = 1;     // stream flag
-inline constexpr int kCaptureThreadLocal = 1;   // other threads may allocate meanwhile
+inline constexpr int kMajor = 75, kMinor = 76, kBlockSharedBytes = 97;  // device attributes
+inline constexpr unsigned kNonBlocking = 1;                             // stream flag
+inline constexpr int kCaptureThreadLocal = 1;  // other threads may allocate meanwhile
 
 // Field, name in libcuda, parameters.
 #define EXL_DRIVER_FUNCTIONS(F)                                                                    \

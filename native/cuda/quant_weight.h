@@ -35,6 +35,7 @@ struct QuantWeight {
   int groups;
   int max_bits;
   int64_t words_per_strip;
+  int block_shared_bytes;  // that a block may have where it is
 };
 
 // Where a chunk is and how to read it, in one word: bits of all chunks before it (15 bits), its

@@ -64,11 +64,17 @@ bool repack(Device& device, const Source& source, ExlWeight& weight) {
     repack_codes(device.stream(), of_codes);
     repack_scales(device.stream(), of_scales);
   });
-  weight.repacked = {codes,           reinterpret_cast<const Half*>(scales),
-                     zeros,           chunks,
-                     permutation,     int(in),
-                     int(out),        int(groups.size()),
-                     layout.max_bits, layout.words_per_strip};
+  weight.repacked = {.codes = codes,
+                     .scales = reinterpret_cast<const Half*>(scales),
+                     .zeros = zeros,
+                     .chunks = chunks,
+                     .permutation = permutation,
+                     .in = int(in),
+                     .out = int(out),
+                     .groups = int(groups.size()),
+                     .max_bits = layout.max_bits,
+                     .words_per_strip = layout.words_per_strip,
+                     .block_shared_bytes = device.block_shared_bytes()};
   return true;
 }
 

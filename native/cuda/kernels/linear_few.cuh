@@ -35,6 +35,12 @@ struct FewLayers {
 
 using InputFragment = Vector<uint32_t, 4>;  // 8 neighbouring inputs of one row
 
+// 16 bytes more than a multiple of 128, so that eight rows do not meet in a bank.
+__host__ __device__ inline int whole_row_halves(int in) { return int(ceil_div(in, 64)) * 64 + 8; }
+__host__ __device__ inline int whole_inputs_bytes(int in, int rows) {
+  return rows * whole_row_halves(in) * int(sizeof(half));
+}
+
 // Few inputs: all of them come to shared memory as they are, and are put in order on their way out,
 // where that costs least. A warp multiplies one strip.
 template <typename Strips>
@@ -43,10 +49,8 @@ struct WholeInputs {
   static constexpr int kBlocks =
       2;  // on a multiprocessor, so that one loads while the other adds up
 
-  // 16 bytes more than a multiple of 128, so that eight rows do not meet in a bank.
-  __host__ __device__ static int row_halves(int in) { return int(ceil_div(in, 64)) * 64 + 8; }
   __host__ __device__ static int shared_bytes(int in, int rows) {
-    return rows * row_halves(in) * int(sizeof(half));
+    return whole_inputs_bytes(in, rows);
   }
 
   const LinearCall<Strips>& p;
@@ -59,7 +63,7 @@ struct WholeInputs {
   __device__ __forceinline__ void begin() {
     const int in = p.weights.in_size(), vectors = in / 8;
     for (int i = threadIdx.x; i < int(p.rows.rows) * vectors; i += blockDim.x)
-      store(x + i / vectors * row_halves(in) + i % vectors * 8, load<8>(p.rows.x + i * 8));
+      store(x + i / vectors * whole_row_halves(in) + i % vectors * 8, load<8>(p.rows.x + i * 8));
     __syncthreads();  // the inputs are complete
   }
 
@@ -70,7 +74,7 @@ struct WholeInputs {
 
   __device__ __forceinline__ InputFragment take(int row, int, int k) const {
     if (row >= int(p.rows.rows) || k >= p.weights.in_size()) return {};
-    const half* from = x + row * row_halves(p.weights.in_size());
+    const half* from = x + row * whole_row_halves(p.weights.in_size());
     if (!p.permutation) return load<4>(reinterpret_cast<const uint32_t*>(from + k));
     Vector<half, 8> v;
     for (int j = 0; j < 8; j++) v.at[j] = from[order.at[j]];

@@ -11,21 +11,26 @@
 
 namespace exl::cuda {
 
-// Warps that share a strip. The weights alone decide, for that is the order of sums. 40 KB of them
-// on their way hide the latency of an H100's memory, and leave Turing's 64 KB room for the inputs.
+// Of weights on their way: enough to hide the latency of an H100's memory, and room for inputs in
+// Turing's 64 KB.
+inline constexpr int kRingBytes = 40 * 1024;
+
+// Warps that share a strip. The weights alone decide, for that is the order of sums.
 template <typename Strips>
 int few_warps(const Strips& weights) {
-  constexpr int kRingBytes = 40 * 1024, kStages = 4;
+  constexpr int kStages = 4;
   const int slots = kRingBytes / (kStages * weights.slot_bytes());
   int warps = kFewMaxThreads / kWarp;
   while (warps > 1 && (warps > slots || 2 * warps > weights.chunks())) warps /= 2;
   return warps;
 }
 
-// Whether the inputs come to shared memory as a whole.
-inline bool takes_whole_inputs(int64_t rows, int in) {
+// Whether the inputs come to shared memory as a whole. A single row does if there is any way: it
+// saves a launch, and blocks of one strip are as many as a narrow layer can have.
+inline bool takes_whole_inputs(int64_t rows, int in, int block_shared_bytes) {
   constexpr int64_t kMostBytes = 24 * 1024;
-  return rows <= 8 && rows * in * int64_t(sizeof(half)) <= kMostBytes;
+  if (rows <= 8 && rows * in * int64_t(sizeof(half)) <= kMostBytes) return true;
+  return rows == 1 && whole_inputs_bytes(in, 1) + kRingBytes <= block_shared_bytes;
 }
 
 template <typename Inputs, typename Strips>
@@ -52,11 +57,11 @@ void launch_few(Stream stream, FewLayers<Strips> layers, size_t count) {
 // Layers of the same rows, kMostLayersAtOnce at most. Those whose inputs are not taken as a whole
 // have no permutation.
 template <typename Strips>
-void run_few(Stream stream, std::span<const LinearCall<Strips>> calls) {
+void run_few(Stream stream, std::span<const LinearCall<Strips>> calls, bool whole_inputs) {
   FewLayers<Strips> layers{};
   for (size_t i = 0; i < calls.size(); i++) layers.at[i].call = calls[i];
   const int64_t rows = calls[0].rows.rows;
-  if (takes_whole_inputs(rows, calls[0].weights.in_size()))
+  if (whole_inputs)
     launch_few<WholeInputs<Strips>>(stream, layers, calls.size());
   else if (rows <= 8)
     launch_few<DirectInputs<Strips, 1>>(stream, layers, calls.size());

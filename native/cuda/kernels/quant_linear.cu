@@ -12,8 +12,12 @@ std::string quant_linear_refuses(const QuantLinearParams& p) {
   return linear_rows_refuse(p.weight.in, p.weight.out, p.rows);
 }
 
+static bool takes_whole_inputs(const QuantLinearParams& p) {
+  return takes_whole_inputs(p.rows.rows, p.weight.in, p.weight.block_shared_bytes);
+}
+
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
-  if (!p.weight.permutation || takes_whole_inputs(p.rows.rows, p.weight.in)) return 0;
+  if (!p.weight.permutation || takes_whole_inputs(p)) return 0;
   return p.rows.rows * p.weight.in * int64_t(sizeof(half));
 }
 
@@ -37,7 +41,7 @@ void permute(Stream stream, Layers layers) {
 template <bool kZeros>
 LinearCall<QuantStrips<kZeros>> call_of(const QuantLinearParams& p) {
   LinearCall<QuantStrips<kZeros>> call{{p.weight}, p.weight.permutation, p.rows};
-  if (!p.weight.permutation || takes_whole_inputs(p.rows.rows, p.weight.in)) return call;
+  if (!p.weight.permutation || takes_whole_inputs(p)) return call;
   call.rows.x = p.permuted;
   call.permutation = nullptr;
   return call;
@@ -53,10 +57,11 @@ void start(Stream stream, Layers layers) {
     }
     return;
   }
-  if (!takes_whole_inputs(rows, layers[0].weight.in)) permute(stream, layers);
+  const bool whole_inputs = takes_whole_inputs(layers[0]);
+  if (!whole_inputs) permute(stream, layers);
   std::array<LinearCall<QuantStrips<kZeros>>, kMostLayersAtOnce> calls{};
   for (size_t i = 0; i < layers.size(); i++) calls[i] = call_of<kZeros>(layers[i]);
-  run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()});
+  run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()}, whole_inputs);
 }
 
 }  // namespace

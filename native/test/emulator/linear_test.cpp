@@ -106,9 +106,12 @@ Matrix gptq_matrix(int in, int group_rows, int out, Dtype dtype, bool act_order)
   return m;
 }
 
+// Bytes of shared memory that a block may have.
+constexpr int kTuringShared = 64 << 10, kHopperShared = 227 << 10;
+
 // The matrix in device memory, by way of the repacking kernels.
 struct Loaded {
-  explicit Loaded(const Matrix& m) {
+  explicit Loaded(const Matrix& m, int block_shared_bytes = kTuringShared) {
     const QuantSource& s = m.source;
     std::vector<std::pair<int, int64_t>> groups;
     for (const QuantGroup& group : s.groups) groups.push_back({group.bits, group.rows});
@@ -152,7 +155,8 @@ struct Loaded {
               int(s.out),
               int(s.groups.size()),
               layout.max_bits,
-              layout.words_per_strip};
+              layout.words_per_strip,
+              block_shared_bytes};
   }
 
   cuda::QuantLayout layout;
@@ -230,8 +234,9 @@ void products(const Run& run, const std::vector<double>& w, int in, int out,
       what + ", floats and sums");
 }
 
-void quant_case(const Matrix& m, const std::vector<int>& counts, const std::string& what) {
-  const Loaded loaded(m);
+void quant_case(const Matrix& m, const std::vector<int>& counts, const std::string& what,
+                int block_shared_bytes = kTuringShared) {
+  const Loaded loaded(m, block_shared_bytes);
   const int in = int(m.source.in), out = int(m.source.out);
   const Run run = [&](const cuda::LinearRows& rows) {
     cuda::QuantLinearParams p{loaded.weight, rows};
@@ -363,8 +368,10 @@ void quant_linear_test() {
   quant_case(gptq_matrix(128, 64, 72, Dtype::BF16, true), {1, 9, 33}, "GPTQ by activation order");
   quant_case(gptq_matrix(72, 32, 64, Dtype::F32, true), {2, 18}, "GPTQ of ragged groups");
   quant_case(exl2_matrix({{4, 2048}}, 40, true), {1, 6, 7, 9}, "EXL2 of many inputs");
+  quant_case(exl2_matrix({{4, 13312}}, 32, true), {1, 2}, "EXL2 of a long row", kHopperShared);
   for (const int rows : {1, 9, 18}) together(rows);
   if (!full) return;
+  quant_case(exl2_matrix({{4, 13312}}, 32, true), {1, 2}, "EXL2 of a long row, in order first");
   quant_case(exl2_matrix({{5, 128}, {5, 128}, {4, 768}, {3, 32}}, 160, true), {1, 7, 16, 17, 129},
              "EXL2 5, 4 and 3");
   quant_case(exl2_matrix({{4, 4096}}, 32, true), {1, 16}, "EXL2 with inputs in slices");

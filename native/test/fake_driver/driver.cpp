@@ -108,7 +108,10 @@ Result device_bytes(size_t* bytes, int) {
 Result device_attribute(int* value, int attribute, int) {
   const Lock lock(state().mutex);
   if (const Result r = begin()) return r;
-  *value = attribute == cuda::kMajor ? state().settings.major : state().settings.minor;
+  const Settings& settings = state().settings;
+  *value = attribute == cuda::kMajor   ? settings.major
+           : attribute == cuda::kMinor ? settings.minor
+                                       : 64 << 10;  // Turing's, the least there is
   return kSuccess;
 }
 
