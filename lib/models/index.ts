@@ -5,12 +5,13 @@ import {llama} from './llama.js';
 import {mistral} from './mistral.js';
 import {qwen2} from './qwen2.js';
 import {qwen3} from './qwen3.js';
+import {stableLm} from './stablelm.js';
 
 export type {Architecture, ConfiguredModel, Inputs, ModelShape} from './architecture.js';
 export {WeightScope} from './scope.js';
 
 /** Every architecture there is. */
-const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3];
+const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, stableLm];
 
 /**
 The architecture config.json names.

@@ -70,6 +70,15 @@ export class WeightScope {
 		return new Weight(key, source.shape, async () => source);
 	}
 
+	/** A layer norm: `[size]`, with the bias the file has for it, if any. */
+	layerNorm(name: string, size: number): {readonly weight: Weight; readonly bias?: Weight} {
+		const key = `${this.#name(name)}.bias`;
+		const weight = this.norm(name, size);
+		if (!this.#files.has(key)) return {weight};
+		const source = vectorSource(this.#files, key, [size]);
+		return {weight, bias: new Weight(key, [size], async () => source)};
+	}
+
 	/** The token embedding `[vocabulary, hidden]`. A tied model may store it under the name of its head only. */
 	embedding(name: string, vocabulary: number, hidden: number, {tied}: {tied: boolean}): Weight {
 		const key = tied && !this.has(name) ? 'lm_head' : name;

@@ -1,6 +1,7 @@
 export {type AttentionOptions, attention, cacheWrite} from './attention.js';
 export {add, siluMul} from './elementwise.js';
 export {embed} from './embed.js';
+export {layerNorm} from './layer-norm.js';
 export {linear} from './linear.js';
 export {gatherRows, sample, tokenLogProb} from './output.js';
 export {type RmsNormOptions, rmsNorm} from './rms-norm.js';

@@ -35,14 +35,18 @@ bool runs(const Backend& backend, const Recording& recording, const OpRecord& re
 
 // x + y, then the norm of the sum.
 void fuse_norm(Recording& r, const Backend& backend, size_t at) {
-  if (at + 1 >= r.ops.size() || !is(r.ops[at], "add") || !is(r.ops[at + 1], "rms_norm")) return;
+  if (at + 1 >= r.ops.size() || !is(r.ops[at], "add")) return;
   const OpRecord &sum = r.ops[at], &norm = r.ops[at + 1];
-  if (!same_value(sum.outputs[0], norm.inputs[0]) || !is_value(norm.outputs[0])) return;
-  OpRecord fused{&find_op("add_rms_norm"),
+  const char* name = is(norm, "rms_norm")     ? "add_rms_norm"
+                     : is(norm, "layer_norm") ? "add_layer_norm"
+                                              : nullptr;
+  if (!name || !same_value(sum.outputs[0], norm.inputs[0]) || !is_value(norm.outputs[0])) return;
+  OpRecord fused{&find_op(name),
                  norm.path,
-                 {sum.inputs[0], sum.inputs[1], norm.inputs[1]},
+                 {sum.inputs[0], sum.inputs[1]},
                  {sum.outputs[0], norm.outputs[0]},
                  norm.attributes};
+  fused.inputs.insert(fused.inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
   if (!runs(backend, r, fused)) return;
   r.ops[at] = std::move(fused);
   r.ops.erase(r.ops.begin() + long(at) + 1);

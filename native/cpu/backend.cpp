@@ -12,6 +12,7 @@ namespace {
 constexpr std::array kKernels = {
     Kernel{"embed", "cpu", nullptr, nullptr, embed},
     Kernel{"rms_norm", "cpu", nullptr, rms_norm_scratch, rms_norm},
+    Kernel{"layer_norm", "cpu", nullptr, nullptr, layer_norm},
     Kernel{"linear", "cpu quantised", quant_linear_refuses, quant_linear_scratch, quant_linear},
     Kernel{"linear", "cpu float", float_linear_refuses, nullptr, float_linear},
     Kernel{"rope_angles", "cpu", nullptr, nullptr, rope_angles},

@@ -47,6 +47,7 @@ CacheCodes codes_of(const CacheSide& side);
 void embed(Backend&, const Call&, const Run&);
 void gather_rows(Backend&, const Call&, const Run&);
 void rms_norm(Backend&, const Call&, const Run&);
+void layer_norm(Backend&, const Call&, const Run&);
 size_t rms_norm_scratch(const Backend&, const Call&);
 void rope_angles(Backend&, const Call&, const Run&);
 void rope(Backend&, const Call&, const Run&);

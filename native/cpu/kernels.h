@@ -65,11 +65,13 @@ struct FloatLinear {
   int64_t rows, in, out;
 };
 
-struct RmsNorm {
+struct Norm {
   const float *x, *weight;
   float* y;
   int64_t columns, heads;  // row r is scaled by weight[r % heads]
   float eps, offset;
+  const float* bias = nullptr;
+  bool centred = false;  // the mean of a row is taken off first
 };
 
 struct Rope {
@@ -105,7 +107,7 @@ struct Target {
   void (*quant_linear)(const QuantLinear&, int64_t first_tile, int64_t end_tile);
   void (*float_linear)(const FloatLinear&, int64_t first_column, int64_t end_column);
   void (*quantise)(const Quantise&, int64_t first_span, int64_t end_span);
-  void (*rms_norm)(const RmsNorm&, int64_t first_row, int64_t end_row);
+  void (*norm)(const Norm&, int64_t first_row, int64_t end_row);
   void (*rope)(const Rope&, int64_t first_row, int64_t end_row);
   void (*add)(const float* a, const float* b, float* y, int64_t count);
   void (*silu_mul)(const float* gate, const float* up, float* y, int64_t count);

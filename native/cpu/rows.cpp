@@ -13,6 +13,11 @@ constexpr int64_t kGrain = 1 << 14;
 
 int64_t row_grain(int64_t columns) { return kGrain / std::max<int64_t>(columns, 1) + 1; }
 
+void norm_rows(CpuBackend& cpu, int64_t rows, const Norm& norm) {
+  cpu.split(rows, row_grain(norm.columns),
+            [&](int64_t first, int64_t end) { cpu.target.norm(norm, first, end); });
+}
+
 }  // namespace
 
 void embed(Backend&, const Call& call, const Run&) {
@@ -52,15 +57,29 @@ void rms_norm(Backend& backend, const Call& call, const Run& run) {
   } else {
     weight = call.weight<FloatVector>(1)->data->as<float>();
   }
-  const RmsNorm norm{x.as<float>(),
-                     weight,
-                     y.as<float>(),
-                     x.columns(),
-                     heads,
-                     float(call.attribute("eps")),
-                     float(call.attribute("offset"))};
-  cpu.split(x.rows(), row_grain(x.columns()),
-            [&](int64_t first, int64_t end) { cpu.target.rms_norm(norm, first, end); });
+  norm_rows(cpu, x.rows(),
+            {.x = x.as<float>(),
+             .weight = weight,
+             .y = y.as<float>(),
+             .columns = x.columns(),
+             .heads = heads,
+             .eps = float(call.attribute("eps")),
+             .offset = float(call.attribute("offset"))});
+}
+
+void layer_norm(Backend& backend, const Call& call, const Run&) {
+  const Tensor &x = call.in(0), &y = call.out();
+  const auto* bias = call.weight<FloatVector>(2);
+  norm_rows(static_cast<CpuBackend&>(backend), x.rows(),
+            {.x = x.as<float>(),
+             .weight = call.weight<FloatVector>(1)->data->as<float>(),
+             .y = y.as<float>(),
+             .columns = x.columns(),
+             .heads = 1,
+             .eps = float(call.attribute("eps")),
+             .offset = 0,
+             .bias = bias ? bias->data->as<float>() : nullptr,
+             .centred = true});
 }
 
 void rope_angles(Backend&, const Call& call, const Run&) {

@@ -24,6 +24,16 @@ const Op rms_norm{
     {{"eps", 0, true}, {"offset", 0, false}},
 };
 
+const Op layer_norm{
+    "layer_norm",
+    "y[r, c] = (x[r, c] - mean(x[r, :])) / sqrt(variance(x[r, :]) + eps) * weight[c] + bias[c]",
+    {{"x", PortKind::Value, "... columns"},
+     {"weight", PortKind::Weight, "columns"},
+     {"bias", PortKind::Weight, "columns", true}},
+    {{"y", PortKind::Value, "... columns"}},
+    {{"eps", 0, true}},
+};
+
 const Op linear{
     "linear",
     "y[r, n] = sum over k of x[r, k] * weight[n, k] + bias[n]",
@@ -150,6 +160,17 @@ const Op add_rms_norm{
     {{"eps", 0, true}, {"offset", 0, false}},
 };
 
+const Op add_layer_norm{
+    "add_layer_norm",
+    "sum = a + b, y = layer_norm(sum)",
+    {{"a", PortKind::Value, "... columns"},
+     {"b", PortKind::Value, "... columns"},
+     {"weight", PortKind::Weight, "columns"},
+     {"bias", PortKind::Weight, "columns", true}},
+    {{"sum", PortKind::Value, "... columns"}, {"y", PortKind::Value, "... columns"}},
+    {{"eps", 0, true}},
+};
+
 const Op rope_cache_write{
     "rope_cache_write",
     "y = rope(q), cache_write(rope(k), v)",
@@ -178,14 +199,15 @@ const Op top_k{
 
 const std::vector<const Op*>& recorded_ops() {
   static const std::vector<const Op*> ops = {
-      &embed,     &rms_norm, &linear,   &rope_angles, &rope,   &cache_write,
-      &attention, &add,      &silu_mul, &gather_rows, &sample, &token_log_prob,
+      &embed,     &rms_norm, &layer_norm, &linear,      &rope,   &rope_angles,    &cache_write,
+      &attention, &add,      &silu_mul,   &gather_rows, &sample, &token_log_prob,
   };
   return ops;
 }
 
 const std::vector<const Op*>& lowered_ops() {
-  static const std::vector<const Op*> ops = {&add_rms_norm, &rope_cache_write, &top_k};
+  static const std::vector<const Op*> ops = {&add_rms_norm, &add_layer_norm, &rope_cache_write,
+                                             &top_k};
   return ops;
 }
 

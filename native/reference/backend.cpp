@@ -11,6 +11,7 @@ namespace {
 constexpr std::array kKernels = {
     Kernel{"embed", "reference", nullptr, nullptr, embed},
     Kernel{"rms_norm", "reference", nullptr, nullptr, rms_norm},
+    Kernel{"layer_norm", "reference", nullptr, nullptr, layer_norm},
     Kernel{"linear", "reference", nullptr, nullptr, linear},
     Kernel{"rope_angles", "reference", nullptr, nullptr, rope_angles},
     Kernel{"rope", "reference", nullptr, nullptr, rope},

@@ -37,6 +37,7 @@ std::unique_ptr<Backend> make_backend();
 // Kernels, one file per op.
 void embed(Backend&, const Call&, const Run&);
 void rms_norm(Backend&, const Call&, const Run&);
+void layer_norm(Backend&, const Call&, const Run&);
 void linear(Backend&, const Call&, const Run&);
 void rope_angles(Backend&, const Call&, const Run&);
 void rope(Backend&, const Call&, const Run&);

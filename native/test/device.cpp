@@ -68,7 +68,7 @@ void agrees_with_the_cpu() {
 }
 
 // What a device puts together gives the bits that the recorded ops give.
-void lowering_changes_nothing() {
+void lowering_changes_nothing(bool layer_norm) {
   const auto ledger = std::make_shared<Ledger>();
   fake::configure({});
   std::vector<std::byte> logits[2];
@@ -77,7 +77,7 @@ void lowering_changes_nothing() {
   for (const bool lowered : {false, true}) {
     SmallModel model(open_backend(library(), 0), ledger, true);
     model.load();
-    model.compile(lowered);
+    model.compile(lowered, layer_norm);
     const int64_t before = fake::launches();
     // Few rows, more than a block takes as a whole, and many; each once more, for its graph.
     int32_t at = 0;
@@ -196,7 +196,7 @@ void is_lost() {
 
 void device() {
   agrees_with_the_cpu();
-  lowering_changes_nothing();
+  for (const bool layer_norm : {false, true}) lowering_changes_nothing(layer_norm);
   ledger_is_exact();
   says_no();
   runs_out_of_memory();

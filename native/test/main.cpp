@@ -201,7 +201,7 @@ void targets() {
         t->float_linear({type, weight, x.data(), nullptr, y[side].data(), rows, in, out}, 0, out);
         z[side].resize(rows * in);
         t->silu_mul(x.data(), up.data(), z[side].data(), rows * in);
-        t->rms_norm({z[side].data(), wide.data(), z[side].data(), in, 1, 1e-5f, 0}, 0, rows);
+        t->norm({z[side].data(), wide.data(), z[side].data(), in, 1, 1e-5f, 0}, 0, rows);
         side++;
       }
       for (size_t i = 0; i < y[0].size(); i++)

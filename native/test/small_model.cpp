@@ -107,7 +107,7 @@ void SmallModel::load(bool long_table) {
   load(floats({vocabulary_, kHidden}, 8, 1), "head");
 }
 
-void SmallModel::compile(bool lowered) {
+void SmallModel::compile(bool lowered, bool layer_norm) {
   program_.reset();
   cache_ = make_cache(allocate_, CacheType::Fp16, backend_->cache_type(), 1, kMostSequences + 1,
                       kKeyHeads, kDim);
@@ -176,7 +176,10 @@ void SmallModel::compile(bool lowered) {
   add("attention", {turned_q, layer, positions, sequences, pages}, {mixed}, {0.25, 0, 0});
   add("linear", {seen_as(mixed, {kRows, kHeads * kDim}), of(Output), none}, {o});
   add("add", {x, o}, {sum});
-  add("rms_norm", {sum, of(NormMiddle)}, {m}, {1e-5, 0});
+  if (layer_norm)
+    add("layer_norm", {sum, of(NormMiddle), of(NormMiddle)}, {m}, {1e-5});
+  else
+    add("rms_norm", {sum, of(NormMiddle)}, {m}, {1e-5, 0});
   add("linear", {m, of(Mlp), none}, {up});
   add("add", {sum, up}, {y});
   add("gather_rows", {y, slot(Slot::Outputs, {kOutputs})}, {last});

@@ -17,7 +17,7 @@ class SmallModel {
 
   // Each may throw, and may then be called again. A long table is loaded in several pieces.
   void load(bool long_table = false);
-  void compile(bool lowered = true);
+  void compile(bool lowered = true, bool layer_norm = false);
 
   // Greedy ids, one per sequence: rows [first, first + count) of each sequence are this step's.
   std::vector<int32_t> step(const std::vector<int32_t>& tokens, int32_t sequences, int32_t first);

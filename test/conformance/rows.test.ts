@@ -1,4 +1,14 @@
-import {add, embed, gatherRows, rmsNorm, rope, ropeAngles, siluMul, tokenLogProb} from '../../lib/ops/index.js';
+import {
+	add,
+	embed,
+	gatherRows,
+	layerNorm,
+	rmsNorm,
+	rope,
+	ropeAngles,
+	siluMul,
+	tokenLogProb,
+} from '../../lib/ops/index.js';
 import {conformance} from './harness.js';
 import {floatWeight, normal, range, ulp32} from './inputs.js';
 
@@ -28,6 +38,32 @@ conformance(
 					tolerance: (_, y) => (size / 32 + 14) * ulp32 * Math.abs(y) + 1e-30,
 				}),
 			],
+		]),
+	),
+);
+
+/** Numbers around 10: a variance taken as a mean of squares less a square of the mean would lose digits. */
+const offCentre = (shape: number[], seed: number) => {
+	const {values, ...rest} = normal(shape, seed);
+	return {...rest, values: values.map(value => Math.fround(value + 10))};
+};
+
+conformance(
+	'layer_norm',
+	Object.fromEntries(
+		columns.map((size, i) => [
+			`rows of ${size}${i % 2 ? ', a bias' : ''}`,
+			() => ({
+				tensors: {x: offCentre([3, size], 1)},
+				weights: {
+					w: floatWeight(normal([size], 2), types[i % 3]!).source,
+					b: floatWeight(normal([size], 3), types[(i + 1) % 3]!).source,
+				},
+				record: ({tensor, weight}) =>
+					layerNorm(tensor('x'), {weight: weight('w'), ...(i % 2 && {bias: weight('b')})}, {eps: 1e-5}),
+				// What is lost of a mean near 10 is lost to every element, over a deviation of at least a third, times up to 3.
+				tolerance: (_, y) => (size / 32 + 12) * ulp32 * (Math.abs(y) + 90) + 4 * ulp32,
+			}),
 		]),
 	),
 );

@@ -39,6 +39,12 @@ const models: Record<string, TinyOptions> = {
 		format: 'gptq',
 		config: {use_sliding_window: true, sliding_window: 70, max_window_layers: 1},
 	},
+	'StableLM F32, biases': {architecture: 'StableLmForCausalLM', config: {use_qkv_bias: true}},
+	'StableLM GPTQ, half turned': {
+		architecture: 'StableLmForCausalLM',
+		format: 'gptq',
+		config: {partial_rotary_factor: 0.5},
+	},
 	'Qwen3 BF16': {architecture: 'Qwen3ForCausalLM', format: 'BF16', headDim: 24},
 	'Qwen3 EXL2, norms per head, windows by type': {
 		architecture: 'Qwen3ForCausalLM',
@@ -79,7 +85,8 @@ describe.each(Object.entries(models))('%s', (_, options) => {
 	it('is on the processor, op by op, what it is on the reference', async () => {
 		const ids = tokens(model, 300);
 		const {calls} = await lockstep(model, {ids, steps: [100, 153, 1, 1, 1, 1, 40, 1, 1, 1]});
-		expect([...calls.keys(), 'sample'].sort()).toEqual(everyOp);
+		const otherNorm = options.architecture === 'StableLmForCausalLM' ? 'rms_norm' : 'layer_norm';
+		expect([...calls.keys(), 'sample', otherNorm].sort()).toEqual(everyOp);
 		expect(liveBuffers()).toEqual([]);
 	});
 });

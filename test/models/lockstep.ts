@@ -180,6 +180,11 @@ class Runner {
 				return exactly(tolerance.silu(first, result));
 			case 'rms_norm':
 				return exactly(tolerance.normed(result, shape.at(-1)!));
+			case 'layer_norm': {
+				const {path} = op.inputs[1] as Weight;
+				const [weight, bias] = ['weight', 'bias'].map(part => this.#model.vectors.get(`${path}.${part}`)!);
+				return exactly(tolerance.centred(first, weight!, bias!, op.attributes['eps']!));
+			}
 			case 'rope_angles':
 				return exactly(new Float64Array(result.length).fill(2 ** -24 * op.attributes['scale']!));
 			case 'rope': {

@@ -1,5 +1,5 @@
 /**
-The forward pass of Llama, Mistral, Qwen2 and Qwen3 as their papers and Hugging Face transformers define it, in double
+The forward pass of Llama, Mistral, Qwen2, Qwen3 and StableLM as their papers and Hugging Face transformers define it, in double
 precision and without regard to speed. It shares no code with what it checks.
 */
 
@@ -15,12 +15,15 @@ export function naiveLogits({config, matrices, vectors}: TinyModel, ids: readonl
 	const [hidden, heads, layers] = [c['hidden_size']!, c['num_attention_heads']!, c['num_hidden_layers']!];
 	const keyHeads = c['num_key_value_heads'] ?? heads;
 	const dim = c['head_dim'] ?? hidden / heads;
-	const eps = c['rms_norm_eps']!;
+	const eps = c['rms_norm_eps'] ?? c['layer_norm_eps']!;
 	const rope = ropeOf(config, dim);
 	const embedding = matrices.get('model.embed_tokens')!;
 
 	const project = (x: Rows, key: string) => linear(x, matrices.get(key)!, vectors.get(`${key}.bias`));
-	const norm = (x: Rows, name: string) => x.map(row => rmsNorm(row, vectors.get(name)!, eps));
+	const norm = (x: Rows, name: string) => {
+		const [weight, bias] = [vectors.get(`${name}.weight`)!, vectors.get(`${name}.bias`)];
+		return x.map(row => (bias ? layerNorm(row, weight, bias, eps) : rmsNorm(row, weight, eps)));
+	};
 	const headNorm = (x: Rows, name: string) => {
 		const weight = vectors.get(name);
 		if (!weight) return x;
@@ -38,7 +41,7 @@ export function naiveLogits({config, matrices, vectors}: TinyModel, ids: readonl
 	for (let i = 0; i < layers; i++) {
 		const layer = `model.layers.${i}`;
 		const attention = `${layer}.self_attn`;
-		const normed = norm(x, `${layer}.input_layernorm.weight`);
+		const normed = norm(x, `${layer}.input_layernorm`);
 		const turn = (rows: Rows) => rows.map((row, t) => joined(split(row, dim).map(head => rotateHalves(head, t, rope))));
 		const q = turn(headNorm(project(normed, `${attention}.q_proj`), `${attention}.q_norm.weight`));
 		const k = turn(headNorm(project(normed, `${attention}.k_proj`), `${attention}.k_norm.weight`));
@@ -56,13 +59,13 @@ export function naiveLogits({config, matrices, vectors}: TinyModel, ids: readonl
 		);
 		x = sum(x, project(mixed, `${attention}.o_proj`));
 
-		const inner = norm(x, `${layer}.post_attention_layernorm.weight`);
+		const inner = norm(x, `${layer}.post_attention_layernorm`);
 		const gate = project(inner, `${layer}.mlp.gate_proj`);
 		const up = project(inner, `${layer}.mlp.up_proj`);
 		const gated = gate.map((row, r) => row.map((g, n) => (g / (1 + Math.exp(-g))) * up[r]![n]!));
 		x = sum(x, project(gated, `${layer}.mlp.down_proj`));
 	}
-	const last = norm(x, 'model.norm.weight');
+	const last = norm(x, 'model.norm');
 	return linear(last, matrices.get('lm_head') ?? embedding).map(row => row.subarray(0, c['vocab_size']));
 }
 
@@ -91,7 +94,9 @@ function ropeOf(config: TinyModel['config'], headDim: number): Rope {
 	const base = (config['rope_theta'] as number | undefined) ?? 10_000;
 	const scaling = config['rope_scaling'] as Record<string, number> | undefined;
 	const kind = (scaling?.['rope_type'] ?? scaling?.['type']) as string | undefined;
-	const dim = Math.trunc(headDim * ((config['partial_rotary_factor'] as number | undefined) ?? 1));
+	const dim = Math.trunc(
+		headDim * ((config['partial_rotary_factor'] as number | undefined) ?? (config['layer_norm_eps'] ? 0.25 : 1)),
+	);
 	const plain = [];
 	for (let i = 0; i < dim; i += 2) plain.push(1 / base ** (i / dim));
 	const factor = scaling?.['factor'] ?? 1;
@@ -156,6 +161,12 @@ function linear(x: Rows, matrix: Matrix, bias?: Float64Array): Rows {
 function rmsNorm(x: Float64Array, weight: Float64Array, eps: number): Float64Array {
 	const root = Math.sqrt(dot(x, x) / x.length + eps);
 	return x.map((value, i) => (weight[i]! * value) / root);
+}
+
+function layerNorm(x: Float64Array, weight: Float64Array, bias: Float64Array, eps: number): Float64Array {
+	const mean = x.reduce((total, value) => total + value, 0) / x.length;
+	const centred = x.map(value => value - mean);
+	return rmsNorm(centred, weight, eps).map((value, i) => value + bias[i]!);
 }
 
 function at({values, outFeatures}: Matrix, row: number, column: number): number {

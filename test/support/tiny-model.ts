@@ -7,7 +7,12 @@ import {type Random, seededRandom} from './random.js';
 import {type Tensor, tensor, writeSafetensors} from './safetensors.js';
 
 export type TinyOptions = {
-	readonly architecture?: 'LlamaForCausalLM' | 'MistralForCausalLM' | 'Qwen2ForCausalLM' | 'Qwen3ForCausalLM';
+	readonly architecture?:
+		| 'LlamaForCausalLM'
+		| 'MistralForCausalLM'
+		| 'Qwen2ForCausalLM'
+		| 'Qwen3ForCausalLM'
+		| 'StableLmForCausalLM';
 	/** @default 'F32' */
 	readonly format?: FloatType | 'exl2' | 'gptq';
 	/** @default 64 */
@@ -61,7 +66,7 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
 		num_hidden_layers: layers,
 		vocab_size: vocabulary,
 		max_position_embeddings: 512,
-		rms_norm_eps: 1e-5,
+		[architecture === 'StableLmForCausalLM' ? 'layer_norm_eps' : 'rms_norm_eps']: 1e-5,
 		hidden_act: 'silu',
 		tie_word_embeddings: tied,
 		...(format === 'gptq' && {quantization_config: {quant_method: 'gptq', bits: 4, group_size: 32, desc_act: true}}),
@@ -69,14 +74,18 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
 	};
 	const build = new Builder(format, seed);
 	const bias = Boolean(more['attention_bias']);
-	const qkvBias = bias || architecture === 'Qwen2ForCausalLM';
+	const qkvBias = bias || architecture === 'Qwen2ForCausalLM' || Boolean(more['use_qkv_bias']);
+	const norm = (name: string) => {
+		build.norm(`${name}.weight`, [hidden]);
+		if (architecture === 'StableLmForCausalLM') build.norm(`${name}.bias`, [hidden]);
+	};
 	const mlpBias = Boolean(more['mlp_bias']);
 
 	build.table('model.embed_tokens', vocabulary, hidden);
 	for (let i = 0; i < layers; i++) {
 		const layer = `model.layers.${i}`;
 		const attention = `${layer}.self_attn`;
-		build.norm(`${layer}.input_layernorm.weight`, [hidden]);
+		norm(`${layer}.input_layernorm`);
 		build.linear(`${attention}.q_proj`, hidden, heads * headDim, qkvBias);
 		build.linear(`${attention}.k_proj`, hidden, keyHeads * headDim, qkvBias);
 		build.linear(`${attention}.v_proj`, hidden, keyHeads * headDim, qkvBias);
@@ -86,12 +95,12 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
 			build.norm(`${attention}.q_norm.weight`, perHead ? [heads, headDim] : [headDim]);
 			build.norm(`${attention}.k_norm.weight`, perHead ? [keyHeads, headDim] : [headDim]);
 		}
-		build.norm(`${layer}.post_attention_layernorm.weight`, [hidden]);
+		norm(`${layer}.post_attention_layernorm`);
 		build.linear(`${layer}.mlp.gate_proj`, hidden, intermediate, mlpBias);
 		build.linear(`${layer}.mlp.up_proj`, hidden, intermediate, mlpBias);
 		build.linear(`${layer}.mlp.down_proj`, intermediate, hidden, mlpBias);
 	}
-	build.norm('model.norm.weight', [hidden]);
+	norm('model.norm');
 	if (!tied) build.linear('lm_head', hidden, format === 'exl2' ? Math.ceil(vocabulary / 32) * 32 : vocabulary, false);
 	return {config, tensors: build.tensors, matrices: build.matrices, vectors: build.vectors};
 }

@@ -7,6 +7,7 @@ import {
 	flat,
 	gatherRows,
 	heads,
+	layerNorm,
 	linear,
 	rmsNorm,
 	rope,
@@ -24,6 +25,7 @@ export type DecoderConfig = ModelShape & {
 	readonly hidden: number;
 	readonly intermediate: number;
 	readonly heads: number;
+	readonly norm: 'rms' | 'layer';
 	readonly eps: number;
 	readonly rope: RopeConfig;
 	/** The head is the embedding. */
@@ -35,8 +37,13 @@ export type DecoderConfig = ModelShape & {
 	readonly window: (layer: number) => number;
 };
 
-/** The fields every such decoder shares, with Llama's choices for the rest. */
-export function readDecoder(json: ConfigReader): DecoderConfig {
+/**
+The fields every such decoder shares, with Llama's choices for the rest.
+
+@param eps The field with that of norms.
+@param rotary The part of a head that turns, if nothing else is said.
+*/
+export function readDecoder(json: ConfigReader, {eps: epsField = 'rms_norm_eps', rotary = 1} = {}): DecoderConfig {
 	const activation = json.string(['hidden_act', 'hidden_activation'], 'silu');
 	if (activation !== 'silu') {
 		throw new ExlError('EXL_MODEL_UNSUPPORTED', `${json.file}: the activation ${activation} is not implemented`);
@@ -47,8 +54,8 @@ export function readDecoder(json: ConfigReader): DecoderConfig {
 	const headDim = json.int('head_dim', hidden / queryHeads);
 	if (!Number.isInteger(headDim) || headDim > 256) throw json.invalid('head_dim', 'an integer from 1 to 256');
 	if (queryHeads % keyHeads !== 0) throw json.invalid('num_key_value_heads', `a divisor of ${queryHeads}`);
-	const eps = json.number('rms_norm_eps');
-	if (!(eps > 0)) throw json.invalid('rms_norm_eps', 'a number above 0');
+	const eps = json.number(epsField);
+	if (!(eps > 0)) throw json.invalid(epsField, 'a number above 0');
 	const attentionBias = json.bool('attention_bias', false);
 	return {
 		layers: json.int('num_hidden_layers'),
@@ -59,8 +66,9 @@ export function readDecoder(json: ConfigReader): DecoderConfig {
 		headDim,
 		vocabulary: json.int('vocab_size'),
 		contextTokens: json.int('max_position_embeddings'),
+		norm: 'rms',
 		eps,
-		rope: readRope(json, headDim),
+		rope: readRope(json, headDim, rotary),
 		tied: json.bool('tie_word_embeddings', false),
 		biases: {qkv: attentionBias, o: attentionBias, mlp: json.bool('mlp_bias', false)},
 		headNorms: false,
@@ -75,13 +83,17 @@ export function decoder({recorder, cache}: Inputs, w: WeightScope, c: DecoderCon
 	let x = embed(recorder, table);
 	for (let i = 0; i < c.layers; i++) {
 		const layer = w.scope(`model.layers.${i}`);
-		const normed = rmsNorm(x, layer.norm('input_layernorm', c.hidden), c);
+		const normed = norm(x, layer, 'input_layernorm', c);
 		x = add(x, selfAttention(normed, angles, cache(i), layer.scope('self_attn'), c, c.window(i)));
-		x = add(x, gatedMlp(rmsNorm(x, layer.norm('post_attention_layernorm', c.hidden), c), layer.scope('mlp'), c));
+		x = add(x, gatedMlp(norm(x, layer, 'post_attention_layernorm', c), layer.scope('mlp'), c));
 	}
 
-	const last = rmsNorm(gatherRows(x), w.norm('model.norm', c.hidden), c);
+	const last = norm(gatherRows(x), w, 'model.norm', c);
 	return linear(last, w.head(table, c.vocabulary, c.hidden, c));
+}
+
+function norm(x: Value, w: WeightScope, name: string, c: DecoderConfig): Value {
+	return c.norm === 'layer' ? layerNorm(x, w.layerNorm(name, c.hidden), c) : rmsNorm(x, w.norm(name, c.hidden), c);
 }
 
 function selfAttention(

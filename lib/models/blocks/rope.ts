@@ -17,13 +17,14 @@ Rotary position embedding as config.json describes it: plain, `linear`, `llama3`
 The formulas are those of Hugging Face transformers (modeling_rope_utils), which for YaRN take the original context
 length from the configuration (Peng et al., arXiv:2309.00071).
 
+@param part Of a head that turns, if the configuration does not say it.
 @throws {ExlError} `EXL_MODEL_UNSUPPORTED` for another kind of scaling.
 */
-export function readRope(json: ConfigReader, headDim: number): RopeConfig {
+export function readRope(json: ConfigReader, headDim: number, part = 1): RopeConfig {
 	const scaling = json.optionalObject(['rope_scaling', 'rope_parameters']);
 	const base = json.optionalNumber(['rope_theta', 'rope_parameters.rope_theta']) ?? 10_000;
 	if (!(base > 1)) throw json.invalid(['rope_theta', 'rope_parameters.rope_theta'], 'a number above 1');
-	const dim = 2 * floor((headDim * json.number('partial_rotary_factor', 1)) / 2);
+	const dim = 2 * floor((headDim * json.number('partial_rotary_factor', part)) / 2);
 	if (!(dim >= 2 && dim <= headDim)) throw json.invalid('partial_rotary_factor', 'a number above 0, up to 1');
 
 	const plain = Array.from({length: dim / 2}, (_, i) => base ** ((-2 * i) / dim));

@@ -1,27 +1,42 @@
 // Ops that read and write each row once.
 
-void rms_norm(const RmsNorm& a, int64_t first_row, int64_t end_row) {
+void norm(const Norm& a, int64_t first_row, int64_t end_row) {
+  constexpr float kOnes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const int64_t whole = a.columns / 16 * 16;
+  const int tail = int(a.columns - whole);
   for (int64_t r = first_row; r < end_row; r++) {
     const float* x = a.x + r * a.columns;
     const float* weight = a.weight + r % a.heads * a.columns;
     float* y = a.y + r * a.columns;
-    Floats squares = set(0);
-    int64_t c = 0;
-    for (; c + 16 <= a.columns; c += 16) squares = fma(load(x + c), load(x + c), squares);
-    const int tail = int(a.columns - c);
-    if (tail) {
-      const Floats rest = load_partial(x + c, tail);
-      squares = fma(rest, rest, squares);
+    Floats minus_mean = set(0);
+    if (a.centred) {
+      Floats sum = set(0);
+      for (int64_t c = 0; c < whole; c += 16) sum = add(sum, load(x + c));
+      if (tail) sum = add(sum, load_partial(x + whole, tail));
+      minus_mean = set(-reduce_add(sum) / float(a.columns));
     }
-    const float mean = reduce_add(squares) / float(a.columns);
-    const Floats scale = set(1 / sqrtf(mean + a.eps)), offset = set(a.offset);
-    for (c = 0; c + 16 <= a.columns; c += 16)
-      store(y + c, mul(mul(load(x + c), scale), add(load(weight + c), offset)));
-    if (tail)
-      store_partial(
-          y + c,
-          mul(mul(load_partial(x + c, tail), scale), add(load_partial(weight + c, tail), offset)),
-          tail);
+    Floats squares = set(0);
+    for (int64_t c = 0; c < whole; c += 16) {
+      const Floats v = add(load(x + c), minus_mean);
+      squares = fma(v, v, squares);
+    }
+    if (tail) {
+      // Lanes beyond the row stay zero.
+      const Floats v = fma(load_partial(kOnes, tail), minus_mean, load_partial(x + whole, tail));
+      squares = fma(v, v, squares);
+    }
+    const float variance = reduce_add(squares) / float(a.columns);
+    const Floats scale = set(1 / sqrtf(variance + a.eps)), offset = set(a.offset);
+    for (int64_t c = 0; c < whole; c += 16) {
+      Floats v = mul(add(load(x + c), minus_mean), scale);
+      v = mul(v, add(load(weight + c), offset));
+      store(y + c, a.bias ? add(v, load(a.bias + c)) : v);
+    }
+    if (tail) {
+      Floats v = mul(add(load_partial(x + whole, tail), minus_mean), scale);
+      v = mul(v, add(load_partial(weight + whole, tail), offset));
+      store_partial(y + whole, a.bias ? add(v, load_partial(a.bias + whole, tail)) : v, tail);
+    }
   }
 }
 

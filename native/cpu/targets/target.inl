@@ -16,7 +16,7 @@ namespace {
 }  // namespace
 
 extern const Target target = {
-    EXL_TARGET_NAME, quant_linear, float_linear, quantise,  rms_norm, rope,
+    EXL_TARGET_NAME, quant_linear, float_linear, quantise,  norm, rope,
     add_rows,        silu_mul,     encode,       attention,
 };
 

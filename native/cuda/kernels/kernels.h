@@ -24,21 +24,24 @@ using Half = __half;
 
 enum class Type { F16, F32, BF16 };
 
-// v = x + add;  sum = v;  y = v / sqrt(mean(v^2) + eps) * (weight + offset), by rows.
-struct RmsNormParams {
-  const void* x;              // [rows, columns] of `type`
-  const Half* add = nullptr;  // [rows, columns]; null: nothing
-  void* sum = nullptr;        // [rows, columns] of `type`, may be x; null: not wanted
-  const Half* weight;         // [weight_rows, columns]; row r takes r % weight_rows
-  Half* y;                    // [rows, columns]
+// v = x + add;  sum = v;  y = v / sqrt(mean(v^2) + eps) * (weight + offset) + bias, by rows; if
+// `centred`, of v - mean(v) in the place of v.
+struct NormParams {
+  const void* x;               // [rows, columns] of `type`
+  const Half* add = nullptr;   // [rows, columns]; null: nothing
+  void* sum = nullptr;         // [rows, columns] of `type`, may be x; null: not wanted
+  const Half* weight;          // [weight_rows, columns]; row r takes r % weight_rows
+  const Half* bias = nullptr;  // likewise; null: none
+  Half* y;                     // [rows, columns]
   int64_t rows;
   int columns;
   int weight_rows = 1;
   float eps, offset = 0;
+  bool centred = false;
   Type type = Type::F16;
 };
-std::string rms_norm_refuses(const RmsNormParams& params);
-void rms_norm(Stream stream, const RmsNormParams& params);
+std::string norm_refuses(const NormParams& params);
+void norm(Stream stream, const NormParams& params);
 
 // y[r, :] = table[tokens[r], :]
 struct EmbedParams {

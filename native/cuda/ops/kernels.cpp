@@ -40,7 +40,7 @@ EmbedParams embed_params(const ExlCall& call) {
           .type = type_of(y)};
 }
 
-RmsNormParams rms_norm_params(const ExlCall& call) {
+NormParams rms_norm_params(const ExlCall& call) {
   const ExlTensor& x = in(call, 0);
   const ExlWeight& w = *weight(call, 1);
   return {.x = x.data,
@@ -51,6 +51,19 @@ RmsNormParams rms_norm_params(const ExlCall& call) {
           .weight_rows = w.rank == 2 ? int(w.dims[0]) : 1,
           .eps = float(attribute(call, "eps")),
           .offset = float(attribute(call, "offset")),
+          .type = type_of(x)};
+}
+
+NormParams layer_norm_params(const ExlCall& call) {
+  const ExlTensor& x = in(call, 0);
+  return {.x = x.data,
+          .weight = halves(weight(call, 1)),
+          .bias = halves(weight(call, 2)),
+          .y = static_cast<Half*>(out(call).data),
+          .rows = rows(x),
+          .columns = int(columns(x)),
+          .eps = float(attribute(call, "eps")),
+          .centred = true,
           .type = type_of(x)};
 }
 
@@ -189,7 +202,8 @@ QuantLinearParams quant_linear_params(const ExlCall& call) {
           .permuted = static_cast<Half*>(call.scratch)};
 }
 
-RmsNormParams add_rms_norm_params(const ExlCall& call) {
+// But for what is special to either norm.
+NormParams add_norm_params(const ExlCall& call) {
   const ExlTensor& sum = out(call, 0);
   return {.x = in(call, 0).data,
           .add = halves(in(call, 1)),
@@ -199,8 +213,20 @@ RmsNormParams add_rms_norm_params(const ExlCall& call) {
           .rows = rows(sum),
           .columns = int(columns(sum)),
           .eps = float(attribute(call, "eps")),
-          .offset = float(attribute(call, "offset")),
           .type = type_of(sum)};
+}
+
+NormParams add_rms_norm_params(const ExlCall& call) {
+  NormParams params = add_norm_params(call);
+  params.offset = float(attribute(call, "offset"));
+  return params;
+}
+
+NormParams add_layer_norm_params(const ExlCall& call) {
+  NormParams params = add_norm_params(call);
+  params.bias = halves(weight(call, 3));
+  params.centred = true;
+  return params;
 }
 
 RopeCacheWriteParams rope_cache_write_params(const ExlCall& call) {
@@ -258,9 +284,16 @@ std::string fast_embed_refuses(const ExlCall& call) {
 void fast_embed(Stream stream, const ExlCall& call) { embed(stream, embed_params(call)); }
 
 std::string fast_rms_norm_refuses(const ExlCall& call) {
-  return either(not_plain_halves(weight(call, 1)), rms_norm_refuses(rms_norm_params(call)));
+  return either(not_plain_halves(weight(call, 1)), norm_refuses(rms_norm_params(call)));
 }
-void fast_rms_norm(Stream stream, const ExlCall& call) { rms_norm(stream, rms_norm_params(call)); }
+void fast_rms_norm(Stream stream, const ExlCall& call) { norm(stream, rms_norm_params(call)); }
+
+std::string fast_layer_norm_refuses(const ExlCall& call) {
+  const std::string weights =
+      either(not_plain_halves(weight(call, 1)), not_plain_halves(weight(call, 2)));
+  return either(weights, norm_refuses(layer_norm_params(call)));
+}
+void fast_layer_norm(Stream stream, const ExlCall& call) { norm(stream, layer_norm_params(call)); }
 
 std::string fast_add_refuses(const ExlCall& call) { return add_refuses(add_params(call)); }
 void fast_add(Stream stream, const ExlCall& call) { add(stream, add_params(call)); }
@@ -362,10 +395,19 @@ void fast_token_log_prob(Stream stream, const ExlCall& call) {
 }
 
 std::string fast_add_rms_norm_refuses(const ExlCall& call) {
-  return either(not_plain_halves(weight(call, 2)), rms_norm_refuses(add_rms_norm_params(call)));
+  return either(not_plain_halves(weight(call, 2)), norm_refuses(add_rms_norm_params(call)));
 }
 void fast_add_rms_norm(Stream stream, const ExlCall& call) {
-  rms_norm(stream, add_rms_norm_params(call));
+  norm(stream, add_rms_norm_params(call));
+}
+
+std::string fast_add_layer_norm_refuses(const ExlCall& call) {
+  const std::string weights =
+      either(not_plain_halves(weight(call, 2)), not_plain_halves(weight(call, 3)));
+  return either(weights, norm_refuses(add_layer_norm_params(call)));
+}
+void fast_add_layer_norm(Stream stream, const ExlCall& call) {
+  norm(stream, add_layer_norm_params(call));
 }
 
 std::string fast_rope_cache_write_refuses(const ExlCall& call) {

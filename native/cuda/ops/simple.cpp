@@ -67,9 +67,34 @@ std::string simple_rms_norm_refuses(const ExlCall& call) { return plain_refuses(
 void simple_rms_norm(Stream stream, const ExlCall& call) {
   const ExlTensor& x = in(call, 0);
   const ExlWeight& w = *weight(call, 1);
-  simple::rms_norm(stream, {array(x), array(&w), array(out(call)), rows(x), columns(x),
-                            w.rank == 2 ? w.dims[0] : 1, float(attribute(call, "eps")),
-                            float(attribute(call, "offset"))});
+  simple::norm(stream, {.x = array(x),
+                        .weight = array(&w),
+                        .y = array(out(call)),
+                        .rows = rows(x),
+                        .columns = columns(x),
+                        .weight_rows = w.rank == 2 ? w.dims[0] : 1,
+                        .eps = float(attribute(call, "eps")),
+                        .offset = float(attribute(call, "offset")),
+                        .centred = false,
+                        .bias = {}});
+}
+
+std::string simple_layer_norm_refuses(const ExlCall& call) {
+  const std::string objection = plain_refuses(weight(call, 1));
+  return objection.empty() && weight(call, 2) ? plain_refuses(weight(call, 2)) : objection;
+}
+void simple_layer_norm(Stream stream, const ExlCall& call) {
+  const ExlTensor& x = in(call, 0);
+  simple::norm(stream, {.x = array(x),
+                        .weight = array(weight(call, 1)),
+                        .y = array(out(call)),
+                        .rows = rows(x),
+                        .columns = columns(x),
+                        .weight_rows = 1,
+                        .eps = float(attribute(call, "eps")),
+                        .offset = 0,
+                        .centred = true,
+                        .bias = weight(call, 2) ? array(weight(call, 2)) : simple::Array{}});
 }
 
 std::string simple_rope_angles_refuses(const ExlCall& call) {

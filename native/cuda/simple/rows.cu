@@ -32,19 +32,23 @@ __global__ void silu_mul_kernel(const Pairwise a) {
   put(a.y, i, gate / (1 + expf(-gate)) * get(a.b, i));
 }
 
-__global__ void rms_norm_kernel(const RmsNorm a) {
+__global__ void norm_kernel(const Norm a) {
   ptx::begin();
   const int64_t row = thread();
   if (row >= a.rows) return;
   const int64_t first = row * a.columns, weight = row % a.weight_rows * a.columns;
-  float squares = 0;
+  float mean = 0, squares = 0;
+  if (a.centred)
+    for (int64_t c = 0; c < a.columns; c++) mean += get(a.x, first + c) / float(a.columns);
   for (int64_t c = 0; c < a.columns; c++) {
-    const float x = get(a.x, first + c);
+    const float x = get(a.x, first + c) - mean;
     squares += x * x;
   }
   const float scale = 1 / sqrtf(squares / float(a.columns) + a.eps);
   for (int64_t c = 0; c < a.columns; c++)
-    put(a.y, first + c, get(a.x, first + c) * scale * (get(a.weight, weight + c) + a.offset));
+    put(a.y, first + c,
+        (get(a.x, first + c) - mean) * scale * (get(a.weight, weight + c) + a.offset) +
+            (a.bias.data ? get(a.bias, c) : 0));
 }
 
 // In double: an fp32 angle is off by up to 0.004 at position 100,000.
@@ -84,7 +88,7 @@ void add(Stream stream, const Pairwise& a) { launch_each(add_kernel, stream, a.c
 void silu_mul(Stream stream, const Pairwise& a) {
   launch_each(silu_mul_kernel, stream, a.count, a);
 }
-void rms_norm(Stream stream, const RmsNorm& a) { launch_each(rms_norm_kernel, stream, a.rows, a); }
+void norm(Stream stream, const Norm& a) { launch_each(norm_kernel, stream, a.rows, a); }
 void rope_angles(Stream stream, const RopeAngles& a) {
   launch_each(rope_angles_kernel, stream, a.rows * a.pairs, a);
 }

@@ -42,12 +42,14 @@ struct Pairwise {
 void add(Stream, const Pairwise&);
 void silu_mul(Stream, const Pairwise&);
 
-struct RmsNorm {
+struct Norm {
   Array x, weight, y;  // [rows, columns], [weight_rows, columns]: row r takes r % weight_rows
   int64_t rows, columns, weight_rows;
   float eps, offset;
+  bool centred;  // the mean of a row is taken off first
+  Array bias;    // [columns], if there is one
 };
-void rms_norm(Stream, const RmsNorm&);
+void norm(Stream, const Norm&);
 
 struct RopeAngles {
   const int32_t* positions;  // [rows]

@@ -18,7 +18,7 @@ void cache_test();
 void elementwise_test();
 void half_linear_test();
 void quant_linear_test();
-void rms_norm_test();
+void norm_test();
 void rope_test();
 
 namespace {
@@ -29,7 +29,7 @@ struct Suite {
 };
 constexpr Suite kSuites[] = {
     {"self", self_test},
-    {"rms_norm", rms_norm_test},
+    {"norm", norm_test},
     {"elementwise", elementwise_test},
     {"rope", rope_test},
     {"cache", cache_test},
