@@ -24,8 +24,10 @@ export class Pace {
 
 	/** @param streams Rows of jobs that stream. */
 	observe(ms: number, streams: number, promptRows: number): void {
-		if (streams > 0) this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
-		const stepMs = streams > 0 ? this.#stepMs.median : 0;
+		// Rows of a step that is all prompt are many, and cost less than a few among streams.
+		if (streams === 0) return;
+		this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
+		const stepMs = this.#stepMs.median;
 		if (promptRows === 0) this.#stepMs.add(ms);
 		else if (stepMs !== undefined) this.#rowMs.add(Math.max(0, ms - stepMs) / promptRows);
 	}

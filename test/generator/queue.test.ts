@@ -96,6 +96,18 @@ describe('the pace', () => {
 		expect(counts.filter(rows => rows > 5).length).toBeGreaterThan(100);
 	});
 
+	it('does not take rows among streams to be as cheap as those of a step that is all prompt', () => {
+		const pace = new Pace();
+		for (let i = 0; i < 30; i++) pace.observe(25, 0, 256);
+		for (let i = 0; i < 30; i++) pace.observe(10, 8, 0);
+		const counts = Array.from({length: 40}, () => {
+			const rows = pace.promptRows(8, 256);
+			pace.observe(10 + 0.5 * rows, 8, rows);
+			return rows;
+		});
+		expect(Math.max(...counts)).toBe(10);
+	});
+
 	it('always lets a few rows in', () => {
 		const pace = new Pace();
 		pace.observe(1, 8, 0);
