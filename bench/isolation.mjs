@@ -3,7 +3,7 @@
 // What a process of its own costs: the same answers from a model in this process and from one in a child process, in
 // turn, so that whatever else the machine does hits both alike. Bar: 95 % of the tokens/s in process.
 //
-//   node bench/isolation.mjs [MODEL] [--tokens 256] [--loads 6] [--rounds 20] [--threads N] [--json]
+//   node bench/isolation.mjs [MODEL] [--tokens 256] [--loads 6] [--rounds 20] [--warm-up 250] [--threads N] [--json]
 //
 // Without MODEL: the bundled 656K model, whose ten thousand tokens/s are the hard case.
 
@@ -13,7 +13,6 @@ import {loadModel} from 'node-exllama';
 import {median, table} from './table.mjs';
 
 const bar = 0.95;
-const warmUp = 250;
 
 const {values, positionals} = parseArgs({
 	allowPositionals: true,
@@ -21,12 +20,14 @@ const {values, positionals} = parseArgs({
 		tokens: {type: 'string', default: '256'},
 		loads: {type: 'string', default: '6'},
 		rounds: {type: 'string', default: '20'},
+		'warm-up': {type: 'string', default: '250'},
 		threads: {type: 'string'},
 		json: {type: 'boolean'},
 	},
 });
 const directory = positionals[0] ?? fileURLToPath(new URL('../models/tinystories-656k-exl2', import.meta.url));
 const maxTokens = Number(values.tokens);
+const warmUp = Number(values['warm-up']);
 const threads = values.threads === undefined ? undefined : Number(values.threads);
 
 /** @typedef {import('node-exllama').Model} Model */
