@@ -70,13 +70,11 @@ export class WeightScope {
 		return new Weight(key, source.shape, async () => source);
 	}
 
-	/** A layer norm: `[size]`, with the bias the file has for it, if any. */
-	layerNorm(name: string, size: number): {readonly weight: Weight; readonly bias?: Weight} {
+	/** A layer norm: `[size]` each. */
+	layerNorm(name: string, size: number): {readonly weight: Weight; readonly bias: Weight} {
 		const key = `${this.#name(name)}.bias`;
-		const weight = this.norm(name, size);
-		if (!this.#files.has(key)) return {weight};
 		const source = vectorSource(this.#files, key, [size]);
-		return {weight, bias: new Weight(key, [size], async () => source)};
+		return {weight: this.norm(name, size), bias: new Weight(key, [size], async () => source)};
 	}
 
 	/** The token embedding `[vocabulary, hidden]`. A tied model may store it under the name of its head only. */

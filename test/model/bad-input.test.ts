@@ -299,6 +299,17 @@ describe('config.json', () => {
 		await expectRefused(qwen3, 'EXL_MODEL_INVALID', 'no tensor model.layers.0.self_attn.q_norm.weight');
 	});
 
+	it('of StableLM without a bias of a norm, or in the manner of its 12B', async () => {
+		const architecture = 'StableLmForCausalLM';
+		const model = tinyModel({layers: 1, architecture});
+		model.tensors.delete('model.norm.bias');
+		await expectRefused(await writeTinyModel(model), 'EXL_MODEL_INVALID', 'no tensor model.norm.bias');
+		for (const field of ['use_parallel_residual', 'qk_layernorm']) {
+			const directory = await writeTinyModel(tinyModel({layers: 1, architecture, config: {[field]: true}}));
+			await expectRefused(directory, 'EXL_MODEL_UNSUPPORTED', `${field} is not implemented`);
+		}
+	});
+
 	it.each([
 		[{use_sliding_window: 'no'}, 'use_sliding_window is "no", expected true or false'],
 		[{use_sliding_window: true, sliding_window: -1}, 'sliding_window is -1, expected an integer from 0'],
