@@ -7,18 +7,17 @@ const leastRows = 2;
 /** Steps with prompts in a row, before one without: those who stream get slower as their texts grow, which has to be seen. */
 const mostMixed = 8;
 
-/** Measurements that are remembered. */
-const remembered = 21;
-
 /**
 Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns
 from the steps that ran what a step takes without them, and what each row adds.
 */
 export class Pace {
-	/** Milliseconds of a step with no rows of prompts. */
-	readonly #stepMs = new Recent();
-	/** Milliseconds for each row of a prompt. */
-	readonly #rowMs = new Recent();
+	/** Milliseconds of a step with no rows of prompts: the median, because others use the machine now and then. */
+	readonly #stepMs = new Recent(21, 0.5);
+	/** Milliseconds for each row of a prompt: rather too many than too few, which all who stream would feel. */
+	readonly #rowMs = new Recent(8, 0.75);
+	/** Rows of prompts in the last step that had any. */
+	#lastRows = 0;
 	/** Steps since one without rows of prompts. */
 	#mixed = 0;
 
@@ -27,38 +26,48 @@ export class Pace {
 		// Rows of a step that is all prompt are many, and cost less than a few among streams.
 		if (streams === 0) return;
 		this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
-		const stepMs = this.#stepMs.median;
-		if (promptRows === 0) this.#stepMs.add(ms);
-		else if (stepMs !== undefined) this.#rowMs.add(Math.max(0, ms - stepMs) / promptRows);
+		if (promptRows === 0) {
+			this.#stepMs.add(ms);
+			return;
+		}
+		this.#lastRows = promptRows;
+		if (this.#stepMs.value !== undefined) this.#rowMs.add(Math.max(0, ms - this.#stepMs.value) / promptRows);
 	}
 
 	/** Rows of prompts for the next step. @param most If nobody streams. */
 	promptRows(streams: number, most: number): number {
 		if (streams === 0) return most;
 		if (this.#mixed >= mostMixed) return 0;
-		const stepMs = this.#stepMs.median;
-		const rowMs = this.#rowMs.median;
-		if (stepMs === undefined || !rowMs) return leastRows;
-		return Math.min(most, Math.max(leastRows, Math.floor((stepMs * stretch) / rowMs)));
+		const stepMs = this.#stepMs.value;
+		const rowMs = this.#rowMs.value;
+		if (stepMs === undefined || rowMs === undefined) return Math.min(most, leastRows);
+		const affordable = Math.floor((stepMs * stretch) / rowMs);
+		// What few rows took says little of what many take.
+		return Math.min(most, Math.max(leastRows, Math.min(affordable, 2 * this.#lastRows)));
 	}
 }
 
-/**
-The median of the last measurements. A machine that is slow for some steps, because others use it too, moves an average:
-prompts would then be given several times what they may take.
-*/
+/** A quantile of the last measurements. */
 class Recent {
-	readonly #values: number[] = [];
+	readonly #most: number;
+	readonly #share: number;
+	readonly #measured: number[] = [];
 	#next = 0;
-	#median: number | undefined;
+	#value: number | undefined;
 
-	get median(): number | undefined {
-		return this.#median;
+	constructor(most: number, share: number) {
+		this.#most = most;
+		this.#share = share;
+	}
+
+	get value(): number | undefined {
+		return this.#value;
 	}
 
 	add(value: number): void {
-		this.#values[this.#next] = value;
-		this.#next = (this.#next + 1) % remembered;
-		this.#median = [...this.#values].sort((a, b) => a - b)[this.#values.length >> 1];
+		this.#measured[this.#next] = value;
+		this.#next = (this.#next + 1) % this.#most;
+		const sorted = [...this.#measured].sort((a, b) => a - b);
+		this.#value = sorted[Math.floor(sorted.length * this.#share)];
 	}
 }

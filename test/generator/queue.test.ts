@@ -108,6 +108,31 @@ describe('the pace', () => {
 		expect(Math.max(...counts)).toBe(10);
 	});
 
+	it('is not taken in by a step whose rows seem to cost next to nothing', () => {
+		for (const seeming of [0, 1e-6, 0.05]) {
+			const pace = new Pace();
+			for (let i = 0; i < 30; i++) pace.observe(10, 8, 0);
+			pace.observe(10 + seeming, 8, pace.promptRows(8, 256));
+			const counts = Array.from({length: 40}, () => {
+				const rows = pace.promptRows(8, 256);
+				pace.observe(10 + 0.5 * rows, 8, rows);
+				return rows;
+			});
+			expect(Math.max(...counts), `after ${seeming} ms`).toBeLessThanOrEqual(10);
+		}
+	});
+
+	it('soon lets in as many as there may be if they cost next to nothing', () => {
+		const pace = new Pace();
+		for (let i = 0; i < 30; i++) pace.observe(10, 8, 0);
+		let rows = 0;
+		for (let i = 0; i < 12; i++) {
+			rows = Math.max(rows, pace.promptRows(8, 256));
+			pace.observe(i % 2 ? 9.9 : 10.1, 8, pace.promptRows(8, 256));
+		}
+		expect(rows).toBe(256);
+	});
+
 	it('always lets a few rows in', () => {
 		const pace = new Pace();
 		pace.observe(1, 8, 0);
