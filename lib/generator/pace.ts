@@ -13,7 +13,7 @@ from the steps that ran what a step takes without them, and what each row adds.
 */
 export class Pace {
 	/** Milliseconds of a step with no rows of prompts: the median, because others use the machine now and then. */
-	readonly #stepMs = new Recent(21, 0.5);
+	readonly #stepMs = new Recent(19, 0.5);
 	/** Milliseconds for each row of a prompt: rather too many than too few, which all who stream would feel. */
 	readonly #rowMs = new Recent(8, 0.75);
 	/** Rows of prompts in the last step that had any. */

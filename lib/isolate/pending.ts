@@ -1,4 +1,4 @@
-import type {Chunk} from '../generator/index.js';
+import type {Emit} from '../generator/index.js';
 import type {LoadProgress} from '../options/index.js';
 import {type Batch, unpack} from './batch.js';
 import {type Answers, type Call, chunksPerMessage} from './protocol.js';
@@ -6,8 +6,7 @@ import {type Answers, type Call, chunksPerMessage} from './protocol.js';
 /** What the caller wants to hear before the answer. */
 export type Listeners = {
 	readonly signal?: AbortSignal | undefined;
-	/** May return a promise: the next chunk waits for it. */
-	readonly onChunk?: ((chunk: Chunk) => Promise<void> | undefined) | undefined;
+	readonly onChunk?: Emit | undefined;
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 };
 

@@ -1,6 +1,6 @@
 /**
-The forward pass of Llama, Mistral, Qwen2, Qwen3 and StableLM as their papers and Hugging Face transformers define it, in double
-precision and without regard to speed. It shares no code with what it checks.
+The forward pass of Llama, Mistral, Qwen2, Qwen3 and StableLM as their papers and Hugging Face transformers define it, in
+double precision and without regard to speed. It shares no code with what it checks.
 */
 
 import type {Matrix, TinyModel} from '../support/tiny-model.js';

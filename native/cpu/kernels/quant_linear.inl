@@ -100,8 +100,8 @@ struct alignas(64) Outputs {
   float y[kRows][kQuantTiles][kTile];
 };
 
-// One span, which is at most a group. A function of its own, or else compilers keep outputs in
-// places of their own from span to span and copy them twice more.
+// One span, which is at most a group. A function of its own, or else GCC keeps outputs in places
+// of its own from span to span and copies them twice more.
 template <int kBits, int kRows>
 EXL_NOINLINE void multiply_span(Cursor& cursor, int chunks, const Floats (&scale)[kQuantTiles],
                                 const Ints (&minus_zero)[kQuantTiles], Outputs<kRows>& outputs) {

@@ -14,6 +14,7 @@ void half_linear(Stream stream, std::span<const HalfLinearParams> layers) {
   for (size_t i = 0; i < layers.size(); i++)
     calls[i] = {{layers[i].weight, layers[i].in, layers[i].out}, nullptr, layers[i].rows};
   if (layers[0].rows.rows <= kFewRows)
+    // Inputs are in order already, so a long row saves no launch.
     return run_few<HalfStrips>(stream, {calls.data(), layers.size()},
                                takes_whole_inputs(layers[0].rows.rows, layers[0].in, 0));
   for (size_t i = 0; i < layers.size(); i++) run_many(stream, calls[i]);

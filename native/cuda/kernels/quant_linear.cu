@@ -12,12 +12,16 @@ std::string quant_linear_refuses(const QuantLinearParams& p) {
   return linear_rows_refuse(p.weight.in, p.weight.out, p.rows);
 }
 
-static bool takes_whole_inputs(const QuantLinearParams& p) {
+namespace {
+
+bool whole_inputs(const QuantLinearParams& p) {
   return takes_whole_inputs(p.rows.rows, p.weight.in, p.weight.block_shared_bytes);
 }
 
+}  // namespace
+
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
-  if (!p.weight.permutation || takes_whole_inputs(p)) return 0;
+  if (!p.weight.permutation || whole_inputs(p)) return 0;
   return p.rows.rows * p.weight.in * int64_t(sizeof(half));
 }
 
@@ -41,7 +45,7 @@ void permute(Stream stream, Layers layers) {
 template <bool kZeros>
 LinearCall<QuantStrips<kZeros>> call_of(const QuantLinearParams& p) {
   LinearCall<QuantStrips<kZeros>> call{{p.weight}, p.weight.permutation, p.rows};
-  if (!p.weight.permutation || takes_whole_inputs(p)) return call;
+  if (!p.weight.permutation || whole_inputs(p)) return call;
   call.rows.x = p.permuted;
   call.permutation = nullptr;
   return call;
@@ -57,11 +61,11 @@ void start(Stream stream, Layers layers) {
     }
     return;
   }
-  const bool whole_inputs = takes_whole_inputs(layers[0]);
-  if (!whole_inputs) permute(stream, layers);
+  const bool whole = whole_inputs(layers[0]);
+  if (!whole) permute(stream, layers);
   std::array<LinearCall<QuantStrips<kZeros>>, kMostLayersAtOnce> calls{};
   for (size_t i = 0; i < layers.size(); i++) calls[i] = call_of<kZeros>(layers[i]);
-  run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()}, whole_inputs);
+  run_few<QuantStrips<kZeros>>(stream, {calls.data(), layers.size()}, whole);
 }
 
 }  // namespace
