@@ -4,17 +4,14 @@
 // full-scale activations they stay below 2 * 255 * 32512 * 128 < 2^31. Integers may be summed in
 // any order; floats are summed span after span, the same whatever the number of rows.
 
-// Rows of activations that are multiplied together and lie together, interleaved by chunk: as many
-// blocks of kQuantRows as there are, then of half as many, and so on.
+// Rows of activations that are multiplied together and lie together, interleaved by chunk: blocks
+// of kQuantRows, and one of what is left.
 struct RowBlock {
   int64_t first, size;
 };
 
-inline RowBlock block_of(int64_t row, int64_t rows) {
-  int64_t first = 0, size = kQuantRows;
-  for (; row >= first + (rows - first) / size * size; size /= 2)
-    first += (rows - first) / size * size;
-  return {first + (row - first) / size * size, size};
+inline RowBlock block_at(int64_t first, int64_t rows) {
+  return {first, rows - first < kQuantRows ? rows - first : kQuantRows};
 }
 
 // Codes of rows [4 i, 4 i + 4) of a chunk, from planes of 4, 2 and 1 bits (see pack.h).
@@ -205,6 +202,14 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
   }
 }
 
+template <int kRows>
+inline void multiply_rows(const QuantLinear& a, TileBlock tiles, RowBlock rows, int tiles_ahead) {
+  if constexpr (kRows > 0) {
+    if (rows.size == kRows) return multiply_block<kRows>(a, tiles, rows.first, tiles_ahead);
+    multiply_rows<kRows - 1>(a, tiles, rows, tiles_ahead);
+  }
+}
+
 // Activations that stay in a cache while tiles go by.
 constexpr int64_t kCachedBytes = int64_t(256) << 10;
 
@@ -216,17 +221,8 @@ void quant_linear(const QuantLinear& a, int64_t first_tile, int64_t end_tile) {
       const int64_t left = end_tile - tile;
       const TileBlock tiles{tile, int(left < kQuantTiles ? left : kQuantTiles)};
       const int ahead = left > kQuantTiles ? kQuantTiles : 0;
-      for (int64_t row = first_row; row < a.x.rows && row < first_row + cached;) {
-        const int64_t size = block_of(row, a.x.rows).size;
-        if (size == 1) multiply_block<1>(a, tiles, row, ahead);
-        if constexpr (kQuantRows >= 2)
-          if (size == 2) multiply_block<2>(a, tiles, row, ahead);
-        if constexpr (kQuantRows >= 4)
-          if (size == 4) multiply_block<4>(a, tiles, row, ahead);
-        if constexpr (kQuantRows >= 8)
-          if (size == 8) multiply_block<8>(a, tiles, row, ahead);
-        row += size;
-      }
+      for (int64_t row = first_row; row < a.x.rows && row < first_row + cached; row += kQuantRows)
+        multiply_rows<kQuantRows>(a, tiles, block_at(row, a.x.rows), ahead);
     }
 }
 
@@ -279,11 +275,11 @@ void quantise(const Quantise& a, int64_t first_span, int64_t end_span) {
   for (int64_t g = 0; g < a.group_count; g++)
     for (int left = a.groups[g].chunks; left > 0; left -= kSpan, span++) {
       const int chunks = left < kSpan ? left : kSpan;
-      for (int64_t row = 0; row < a.to.rows && span >= first_span && span < end_span;) {
-        const RowBlock block = block_of(row, a.to.rows);
+      for (int64_t row = 0; row < a.to.rows && span >= first_span && span < end_span;
+           row += kQuantRows) {
+        const RowBlock block = block_at(row, a.to.rows);
         for (int64_t lane = 0; lane < block.size; lane++)
           quantise_row(a, block, lane, span, chunk, chunks);
-        row += block.size;
       }
       chunk += chunks;
     }
