@@ -31,7 +31,7 @@ function untested() {
 	const built = (/** @type {string} */ file) => require(`../dist/${file}`);
 	const {listDevices} = built('index.js');
 	const {addon} = built('native/index.js');
-	const targets = ['avx512vnni', 'avx512', 'avxvnni', 'avx2', 'neon'].filter(target => !runs(addon(), target));
+	const targets = ['zen4', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'neon'].filter(target => !runs(addon(), target));
 	return [
 		...listDevices()
 			.filter((/** @type {{usable: boolean}} */ device) => !device.usable)

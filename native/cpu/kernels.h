@@ -28,6 +28,7 @@ struct QuantRows {
   std::byte* words;  // 64 bytes per row and chunk, in the order the target reads them
   float* steps;      // per row and span
   int32_t* sums;     // of the words of a span
+  int32_t* pairs;    // sums of products of words, see kernels/paired.inl
 };
 
 struct Quantise {

@@ -32,10 +32,11 @@ QuantRows quant_rows(std::byte* scratch, int64_t rows, const PackedMatrix& weigh
   };
   bytes = 0;
   const int64_t spans = rows * weight.spans;
-  QuantRows result{rows, weight.chunks, weight.spans, nullptr, nullptr, nullptr};
+  QuantRows result{rows, weight.chunks, weight.spans, nullptr, nullptr, nullptr, nullptr};
   result.words = take(rows * weight.chunks * kChunk * 2);
   result.steps = reinterpret_cast<float*>(take(spans * 4));
   result.sums = reinterpret_cast<int32_t*>(take(spans * 4));
+  result.pairs = reinterpret_cast<int32_t*>(take(spans * 4));
   return result;
 }
 

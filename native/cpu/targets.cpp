@@ -39,6 +39,11 @@ namespace avx512vnni {
 extern const Target target;
 }
 #endif
+#if EXL_CPU_HAS_ZEN4
+namespace zen4 {
+extern const Target target;
+}
+#endif
 #if EXL_CPU_HAS_NEON
 namespace neon {
 extern const Target target;
@@ -77,8 +82,16 @@ std::vector<const Target*> usable_targets() {
   [[maybe_unused]] const bool avx512_runs =
       avx2_runs && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  [[maybe_unused]] const bool avx512vnni_runs = avx512_runs && __builtin_cpu_supports("avx512vnni");
+#if EXL_CPU_HAS_ZEN4
+  if (avx512vnni_runs && __builtin_cpu_is("amd")) usable.push_back(&zen4::target);
+#endif
 #if EXL_CPU_HAS_AVX512VNNI
-  if (avx512_runs && __builtin_cpu_supports("avx512vnni")) usable.push_back(&avx512vnni::target);
+  if (avx512vnni_runs) usable.push_back(&avx512vnni::target);
+#endif
+#if EXL_CPU_HAS_ZEN4
+  // Runs on all others too, only slower: what it computes is tested everywhere.
+  if (avx512vnni_runs && !__builtin_cpu_is("amd")) usable.push_back(&zen4::target);
 #endif
 #if EXL_CPU_HAS_AVX512
   if (avx512_runs) usable.push_back(&avx512::target);

@@ -38,8 +38,9 @@ struct Matrix {
                               int64_t in, int64_t first_tile, int64_t end_tile) const {
     std::vector<std::byte> words(size_t(rows * chunks * kChunk * 2));
     std::vector<float> steps(size_t(rows * spans)), y(size_t(rows * out));
-    std::vector<int32_t> sums(steps.size());
-    const QuantRows quantised{rows, chunks, spans, words.data(), steps.data(), sums.data()};
+    std::vector<int32_t> sums(steps.size()), pairs(steps.size());
+    const QuantRows quantised{rows,         chunks,      spans,       words.data(),
+                              steps.data(), sums.data(), pairs.data()};
     const int64_t count = int64_t(groups.size());
     const Quantise quantise{x.data(), nullptr, in, groups.data(), count, quantised};
     target.quantise(quantise, 0, spans / 2);
@@ -99,10 +100,11 @@ void extremes(const Target& target) {
     Matrix matrix({{8, 2 * kSpan, 0}}, kTile);
     for (std::byte& code : matrix.codes) code = std::byte(positive ? 255 : 0);
     matrix.zeros.assign(kTile, positive ? 0 : 255);
-    const int64_t in = matrix.chunks * kChunk;
+    const int64_t rows = 9, in = matrix.chunks * kChunk;  // one alone, and a block of most
     for (const float x : {1.0f, -1.0f}) {
       const float product = (positive ? 255 : -255) * x * float(in);
-      for (const float y : matrix.multiply(target, std::vector<float>(size_t(in), x), 1, in, 0, 1))
+      const std::vector<float> all(size_t(rows * in), x);
+      for (const float y : matrix.multiply(target, all, rows, in, 0, 1))
         exact = exact && std::abs(y - product) <= std::abs(product) * 0x1p-22f;
     }
   }

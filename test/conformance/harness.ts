@@ -60,7 +60,15 @@ type Backend = {
 };
 
 /** The targets of the CPU backend this processor runs. */
-export const cpuTargets: readonly string[] = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'neon'].filter(runs);
+export const cpuTargets: readonly string[] = [
+	'scalar',
+	'avx2',
+	'avxvnni',
+	'avx512',
+	'avx512vnni',
+	'zen4',
+	'neon',
+].filter(runs);
 
 /** All that this machine has, or the one that is asked for. */
 const backends: readonly Backend[] = testDevice

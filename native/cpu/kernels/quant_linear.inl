@@ -57,6 +57,7 @@ struct Open {
   static constexpr int kPlaces =
       kQuantSums > kRows* kQuantTiles ? kQuantSums / (kRows * kQuantTiles) : 1;
   Sums sums[kPlaces][kRows][kQuantTiles];
+  Sums code_pairs[kQuantTiles];
 };
 
 template <int kBits, int kRows, int i>
@@ -65,8 +66,12 @@ EXL_INLINE void multiply_quad(Open<kRows>& open, const std::byte* const* chunk,
   constexpr int places = Open<kRows>::kPlaces;
   Bytes quad[kQuantTiles];
   for (int t = 0; t < kQuantTiles; t++) quad[t] = codes_of<kBits, i>(chunk[t]);
-  multiply_half<kBits, kRows, i, 0>(open.sums[2 * i % places], quad, words);
-  multiply_half<kBits, kRows, i, 1>(open.sums[(2 * i + 1) % places], quad, words);
+  if constexpr (is_paired<kRows, i>()) {
+    multiply_pairs<kBits, kRows, i>(open.sums[0], open.code_pairs, quad, words);
+  } else {
+    multiply_half<kBits, kRows, i, 0>(open.sums[2 * i % places], quad, words);
+    multiply_half<kBits, kRows, i, 1>(open.sums[(2 * i + 1) % places], quad, words);
+  }
 }
 
 template <int kBits, int kRows>
@@ -87,7 +92,7 @@ struct Cursor {
   const std::byte* codes[kQuantTiles];
   const std::byte* words;
   const float* steps;
-  const int32_t* sums;
+  const int32_t *sums, *pairs;
   int64_t ahead;  // from the codes to those the thread reads next
 };
 
@@ -104,11 +109,14 @@ EXL_NOINLINE void multiply_span(Cursor& cursor, int chunks, const Floats (&scale
                                 const Ints (&minus_zero)[kQuantTiles], Outputs<kRows>& outputs) {
   Cursor at = cursor;
   Open<kRows> open;
-  for (int r = 0; r < kRows; r++)
-    for (int t = 0; t < kQuantTiles; t++) {
-      open.sums[0][r][t] = sums_from(mul_int(minus_zero[t], set_int(at.sums[r])));
+  for (int t = 0; t < kQuantTiles; t++) {
+    open.code_pairs[t] = sums_from(set_int(0));
+    for (int r = 0; r < kRows; r++) {
+      const Ints start = mul_int(minus_zero[t], set_int(at.sums[r]));
+      open.sums[0][r][t] = sums_from(without_pairs<kRows>(start, set_int(at.pairs[r])));
       for (int p = 1; p < open.kPlaces; p++) open.sums[p][r][t] = sums_from(set_int(0));
     }
+  }
   for (int c = 0; c < chunks; c++) {
     for (int t = 0; t < kQuantTiles; t++)
       for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
@@ -121,12 +129,14 @@ EXL_NOINLINE void multiply_span(Cursor& cursor, int chunks, const Floats (&scale
     for (int t = 0; t < kQuantTiles; t++) {
       Ints sum = total(open.sums[0][r][t]);
       for (int p = 1; p < open.kPlaces; p++) sum = add_int(sum, total(open.sums[p][r][t]));
+      sum = without_pairs<kRows>(sum, total(open.code_pairs[t]));
       float* y = outputs.y[r][t];
       store(y, fma(to_floats(sum), mul(scale[t], step), load(y)));
     }
   }
   at.steps += kRows;
   at.sums += kRows;
+  at.pairs += kRows;
   cursor = at;
 }
 
@@ -147,6 +157,7 @@ inline void multiply_block(const QuantLinear& a, TileBlock tiles, int64_t row, i
             a.x.words + row * a.x.chunks * 64,
             a.x.steps + row * a.x.spans,
             a.x.sums + row * a.x.spans,
+            a.x.pairs + row * a.x.spans,
             tiles_ahead * a.tile_bytes};
   int64_t tile[kQuantTiles];
   for (int t = 0; t < kQuantTiles; t++) {
@@ -257,17 +268,19 @@ inline void quantise_row(const Quantise& a, RowBlock block, int64_t lane, int64_
   for (int i = 0; i < count; i += 16) largest = max(largest, abs(load(x + i)));
   const float most = reduce_max(largest);
   const Floats scale = set(most > 0 ? 32512 / most : 0);
-  Ints sum = set_int(0);
+  Ints sum = set_int(0), pairs = set_int(0);
   std::byte* words = a.to.words + (block.first * a.to.chunks + chunk * block.size + lane) * 64;
   for (int c = 0; c < chunks; c++, x += kChunk, words += block.size * 64) {
     const Ints first = to_ints(mul(load(x), scale)), second = to_ints(mul(load(x + 16), scale));
     store_quads(words, first);
     store_quads(words + 32, second);
+    add_input_pairs(pairs, words);
     sum = add_int(sum, add_int(first, second));
   }
   const int64_t at = block.first * a.to.spans + span * block.size + lane;
   a.to.steps[at] = most / 32512;
   a.to.sums[at] = reduce_add_int(sum);
+  a.to.pairs[at] = reduce_add_int(pairs);
 }
 
 void quantise(const Quantise& a, int64_t first_span, int64_t end_span) {

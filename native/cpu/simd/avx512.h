@@ -1,5 +1,5 @@
 // 16 lanes in one AVX-512 register. With VNNI (EXL_SIMD_VNNI) products are added to sums in one
-// instruction.
+// instruction; some of them can be taken in pairs (EXL_SIMD_PAIRED, kernels/paired.inl).
 #pragma once
 
 #include <immintrin.h>
@@ -136,5 +136,16 @@ inline void add_dot(Sums& sums, Half codes, Half activations) {
 #endif
 #endif
 }
+
+#ifdef EXL_SIMD_PAIRED
+inline Half add_words(Half a, Half b) { return _mm512_add_epi16(a, b); }
+inline Ints sub_int(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+// sums += the products of the two halves of quads 0, 2, 4 and 6, out of 8 that store_quads() wrote.
+inline void add_dots_of_even_quads(Ints& sums, const std::byte* words) {
+  const __m512i halves = _mm512_loadu_si512(words);
+  const __m512i first_of_even = _mm512_maskz_mov_epi32(0x1111, halves);
+  sums = _mm512_dpwssd_epi32(sums, first_of_even, _mm512_shuffle_epi32(halves, _MM_PERM_CDAB));
+}
+#endif
 
 }  // namespace exl::cpu::EXL_TARGET

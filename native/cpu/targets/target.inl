@@ -11,6 +11,8 @@ namespace {
 //
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/float_linear.inl"
+#include "cpu/kernels/paired.inl"
+//
 #include "cpu/kernels/quant_linear.inl"
 #include "cpu/kernels/rows.inl"
 }  // namespace
