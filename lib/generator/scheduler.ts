@@ -27,6 +27,7 @@ export class Scheduler {
 	#steps = 0;
 	#lastEnd = 0;
 	#pumping = false;
+	#waking = false;
 	#idle: (() => void)[] = [];
 
 	constructor(engine: StepEngine, pages: PageTable) {
@@ -52,7 +53,7 @@ export class Scheduler {
 	start(request: JobRequest): Job {
 		const job = new Job(++this.#serial, request, waiting => this.#admit(waiting));
 		this.#enqueue(job);
-		this.#pump();
+		this.#wake();
 		return job;
 	}
 
@@ -129,6 +130,16 @@ export class Scheduler {
 	/** A failure shows in the step that follows. */
 	#guard(promise: Promise<void>): void {
 		promise.catch(() => {});
+	}
+
+	/** What is started in one turn of the event loop begins together: a step with one prompt only would keep the others waiting. */
+	#wake(): void {
+		if (this.#waking) return;
+		this.#waking = true;
+		setImmediate(() => {
+			this.#waking = false;
+			this.#pump();
+		});
 	}
 
 	/** Plans and starts steps as long as there is something to do. */

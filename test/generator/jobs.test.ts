@@ -128,6 +128,14 @@ describe('jobs that share a cache', () => {
 		expect(computed).toBeLessThanOrEqual(256 + 6 * 45);
 	});
 
+	it('begin together if they are started together', async () => {
+		const before = (await model.generator.snapshot()).steps;
+		const prompts = Array.from({length: 6}, (_, i) => [1, 700 + i, 800 + i]);
+		await Promise.all(prompts.map(ids => model.complete(ids, {temperature: 0, maxTokens: 10, minTokens: 10})));
+		// A step each for the tokens of all, and one that was under way when the last of them came.
+		expect((await model.generator.snapshot()).steps - before).toBeLessThanOrEqual(11);
+	});
+
 	it('find what an earlier one left', async () => {
 		const ids = Array.from({length: 290}, (_, i) => 3 + ((i * 13) % 900));
 		await model.complete(ids, {temperature: 0, maxTokens: 1});
