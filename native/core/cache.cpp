@@ -135,12 +135,16 @@ std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dty
 void back_ahead(Cache& cache, int64_t first, int64_t end) {
   constexpr int64_t calls_per_page = 12;
   const int64_t sides = int64_t(cache.layers.size()) * 2;
+  // As many pages of a side as one fault may find.
+  const Buffer& some = *cache.layers[0].keys.codes;
+  const int64_t pages = std::max<int64_t>(
+      1, int64_t(fault_bytes(some.size()) * size_t(cache.layers[0].pages) / some.size()));
   if (cache.backed_pages < first) {
     cache.backed_pages = first;
     cache.backed_sides = 0;
   }
   if (cache.backed_pages >= std::min(end, cache.layers[0].pages)) return;
-  const int64_t share = (sides + calls_per_page - 1) / calls_per_page;
+  const int64_t share = (sides - 1) / (calls_per_page * pages) + 1;
   const int64_t last = std::min(cache.backed_sides + share, sides);
   for (; cache.backed_sides < last; cache.backed_sides++) {
     const LayerCache& layer = cache.layers[size_t(cache.backed_sides / 2)];
@@ -148,11 +152,11 @@ void back_ahead(Cache& cache, int64_t first, int64_t end) {
     for (const BufferPtr& buffer : {side.codes, side.scales}) {
       if (!buffer) continue;
       const size_t bytes = buffer->size() / size_t(layer.pages);
-      buffer->back(size_t(cache.backed_pages) * bytes, bytes);
+      buffer->back(size_t(cache.backed_pages) * bytes, size_t(pages) * bytes);
     }
   }
   if (last < sides) return;
-  cache.backed_pages++;
+  cache.backed_pages += pages;
   cache.backed_sides = 0;
 }
 

@@ -79,7 +79,7 @@ struct LayerCache {
 
 struct Cache {
   std::vector<LayerCache> layers;
-  // Pages whose memory has been found, and the sides of layers of the next one: see back_ahead().
+  // Pages whose memory has been found, and the sides of layers of the next ones: see back_ahead().
   int64_t backed_pages = 0, backed_sides = 0;
 };
 
@@ -91,9 +91,9 @@ int64_t cache_token_bytes(CacheType type, Dtype plain, int64_t key_heads, int64_
 std::shared_ptr<Cache> make_cache(const Allocator& allocate, CacheType type, Dtype plain,
                                   int64_t layers, int64_t pages, int64_t key_heads, int64_t dim);
 
-// Has some memory of the host found for the pages from `first` up to `end`, a part of one page at
-// each call. Steps that find it themselves, one fault after another, take ten times as long: many
-// sequences that begin a page together would be felt.
+// Has some memory of the host found for the pages from `first` up to `end`, a little at each call:
+// for a huge page, the system may take milliseconds. Steps that find it themselves find it for all
+// layers at once, as these reach the end of a huge page together.
 void back_ahead(Cache& cache, int64_t first, int64_t end);
 
 // Copies keys and values of whole pages, in every layer; `memory` is null on the host. Throws

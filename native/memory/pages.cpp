@@ -26,8 +26,10 @@ size_t page_size() {
   return info.dwPageSize;
 }
 
+size_t fault_bytes(size_t) { return page_size(); }
+
 // Committed memory is promised, so nothing better can be had by touching it.
-void* map_pages(size_t bytes, Backing) {
+void* map_pages(size_t bytes) {
   return VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
@@ -42,15 +44,24 @@ size_t page_size() {
   return size;
 }
 
+// From here on, memory is asked for in huge pages.
+constexpr size_t kLarge = size_t(4) << 20;
+
+size_t fault_bytes(size_t mapped) {
+#ifdef MADV_HUGEPAGE
+  if (mapped >= kLarge) return size_t(2) << 20;
+#endif
+  return page_size();
+}
+
 void* map_pages(size_t bytes) {
-  constexpr size_t large = size_t(4) << 20;
   // Linux promises more than it has, and kills the process that takes the promise at its word.
-  if (bytes >= large && bytes > available_memory()) return nullptr;
+  if (bytes >= kLarge && bytes > available_memory()) return nullptr;
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
   // Weights are streamed once per token; 2 MiB pages spare most of the address translation.
-  if (bytes >= large) madvise(address, bytes, MADV_HUGEPAGE);
+  if (bytes >= kLarge) madvise(address, bytes, MADV_HUGEPAGE);
 #endif
   return address;
 }

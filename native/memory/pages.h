@@ -11,6 +11,8 @@ size_t page_size();
 // Zeroed memory, or null if there is none. `bytes` is a multiple of the page size. The system may
 // put off finding the memory until a page is touched.
 void* map_pages(size_t bytes);
+// How much the system finds at once in memory of that many bytes.
+size_t fault_bytes(size_t mapped);
 // Has it found now for some of its pages, if it can be.
 void back_pages(void* address, size_t bytes);
 void unmap_pages(void* address, size_t bytes);
