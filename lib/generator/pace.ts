@@ -4,20 +4,28 @@ const stretch = 0.5;
 /** Prompt tokens that may join a step in any case: a prompt must get somewhere. */
 const leastRows = 2;
 
-/** Steps with prompts in a row, before one without: those who stream get slower as their texts grow, which has to be seen. */
-const mostMixed = 8;
+/** Steps with prompts in a row, before one without: what is usual changes, as texts grow and others use the machine. */
+const mostMixed = 4;
+
+/** The shortest of so many steps without prompts is what is usual: one that others have held up says nothing. */
+const usualOf = 5;
+
+/** Rows may grow so much from step to step, by one in any case: at first, and once the limit has been met. */
+const firstGrowth = 2;
+const growth = 1.1;
+
+/** One step that took too long may be somebody else's doing, so it takes only so much away. */
+const mostLoss = 0.8;
 
 /**
-Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual. It learns
-from the steps that ran what a step takes without them, and what each row adds.
+Decides how many tokens of prompts may join a step without making those who stream wait much longer than usual: a few more
+after each step that was short enough, fewer after one that was not, as TCP does with what it sends.
 */
 export class Pace {
-	/** Milliseconds of a step with no rows of prompts: the median, because others use the machine now and then. */
-	readonly #stepMs = new Recent(19, 0.5);
-	/** Milliseconds for each row of a prompt: rather too many than too few, which all who stream would feel. */
-	readonly #rowMs = new Recent(8, 0.75);
-	/** Rows of prompts in the last step that had any. */
-	#lastRows = 0;
+	/** Milliseconds of the last steps with no rows of prompts. */
+	readonly #usual: number[] = [];
+	#rows = leastRows;
+	#growth = firstGrowth;
 	/** Steps since one without rows of prompts. */
 	#mixed = 0;
 
@@ -27,47 +35,24 @@ export class Pace {
 		if (streams === 0) return;
 		this.#mixed = promptRows === 0 ? 0 : this.#mixed + 1;
 		if (promptRows === 0) {
-			this.#stepMs.add(ms);
+			this.#usual.push(ms);
+			if (this.#usual.length > usualOf) this.#usual.shift();
 			return;
 		}
-		this.#lastRows = promptRows;
-		if (this.#stepMs.value !== undefined) this.#rowMs.add(Math.max(0, ms - this.#stepMs.value) / promptRows);
+		if (this.#usual.length === 0) return;
+		const usual = Math.min(...this.#usual);
+		const fitting = (promptRows * usual * stretch) / Math.max(ms - usual, 1e-9);
+		const more = Math.max(promptRows + 1, promptRows * this.#growth);
+		if (fitting < more) this.#growth = growth;
+		// A step of few rows, at the end of a prompt, says nothing against many.
+		if (fitting >= promptRows) this.#rows = Math.max(this.#rows, Math.min(fitting, more));
+		else this.#rows = Math.max(leastRows, Math.min(this.#rows, Math.max(fitting, promptRows * mostLoss)));
 	}
 
 	/** Rows of prompts for the next step. @param most If nobody streams. */
 	promptRows(streams: number, most: number): number {
 		if (streams === 0) return most;
 		if (this.#mixed >= mostMixed) return 0;
-		const stepMs = this.#stepMs.value;
-		const rowMs = this.#rowMs.value;
-		if (stepMs === undefined || rowMs === undefined) return Math.min(most, leastRows);
-		const affordable = Math.floor((stepMs * stretch) / rowMs);
-		// What few rows took says little of what many take.
-		return Math.min(most, Math.max(leastRows, Math.min(affordable, 2 * this.#lastRows)));
-	}
-}
-
-/** A quantile of the last measurements. */
-class Recent {
-	readonly #most: number;
-	readonly #share: number;
-	readonly #measured: number[] = [];
-	#next = 0;
-	#value: number | undefined;
-
-	constructor(most: number, share: number) {
-		this.#most = most;
-		this.#share = share;
-	}
-
-	get value(): number | undefined {
-		return this.#value;
-	}
-
-	add(value: number): void {
-		this.#measured[this.#next] = value;
-		this.#next = (this.#next + 1) % this.#most;
-		const sorted = [...this.#measured].sort((a, b) => a - b);
-		this.#value = sorted[Math.floor(sorted.length * this.#share)];
+		return Math.min(most, Math.floor(this.#rows));
 	}
 }

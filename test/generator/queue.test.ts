@@ -92,7 +92,9 @@ describe('the pace', () => {
 			pace.observe((i % 50 < 10 ? 20 : 10) + 0.5 * rows, 8, rows);
 			return rows;
 		});
-		expect(Math.max(...counts)).toBeLessThanOrEqual(10);
+		// Even where the machine is twice as fast as it was, no step takes more than 2.5 times what is usual then.
+		expect(Math.max(...counts)).toBeLessThanOrEqual(30);
+		expect(Math.max(...counts.slice(30))).toBeLessThanOrEqual(11);
 		expect(counts.filter(rows => rows > 5).length).toBeGreaterThan(100);
 	});
 
