@@ -36,10 +36,11 @@ EXL_INLINE void multiply_pairs(Sums (&sums)[kRows][kQuantTiles], Sums (&of_codes
   }
 }
 
-// Sums of x0 x1 of the paired quads of a chunk, over all lanes.
+// Adds x0 x1 of the paired quads of a chunk, spread over lanes.
 inline void add_input_pairs(Ints& sums, const std::byte* words) {
   add_dots_of_even_quads(sums, words);
 }
+inline int sum_of_pairs(Ints sums) { return reduce_wrapping(sums); }
 
 template <int kRows>
 inline Ints without_pairs(Ints sum, Ints pairs) {
@@ -56,6 +57,7 @@ template <int kBits, int kRows, int i>
 inline void multiply_pairs(Sums (&)[kRows][kQuantTiles], Sums (&)[kQuantTiles],
                            const Bytes (&)[kQuantTiles], const std::byte*) {}
 inline void add_input_pairs(Ints&, const std::byte*) {}
+inline int sum_of_pairs(Ints) { return 0; }
 template <int kRows>
 inline Ints without_pairs(Ints sum, Ints) {
   return sum;

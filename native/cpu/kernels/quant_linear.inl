@@ -280,7 +280,7 @@ inline void quantise_row(const Quantise& a, RowBlock block, int64_t lane, int64_
   const int64_t at = block.first * a.to.spans + span * block.size + lane;
   a.to.steps[at] = most / 32512;
   a.to.sums[at] = reduce_add_int(sum);
-  a.to.pairs[at] = reduce_add_int(pairs);
+  a.to.pairs[at] = sum_of_pairs(pairs);
 }
 
 void quantise(const Quantise& a, int64_t first_span, int64_t end_span) {

@@ -146,6 +146,15 @@ inline void add_dots_of_even_quads(Ints& sums, const std::byte* words) {
   const __m512i first_of_even = _mm512_maskz_mov_epi32(0x1111, halves);
   sums = _mm512_dpwssd_epi32(sums, first_of_even, _mm512_shuffle_epi32(halves, _MM_PERM_CDAB));
 }
+// Lanes may overflow together, where reduce_add_int() must not.
+inline int reduce_wrapping(Ints a) {
+  const __m256i eight =
+      _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
+  const __m128i four =
+      _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
+  return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, _MM_SHUFFLE(2, 3, 0, 1))));
+}
 #endif
 
 }  // namespace exl::cpu::EXL_TARGET
