@@ -13,9 +13,15 @@
 
 #ifdef EXL_SIMD_PAIRED
 
+template <int kRows>
+constexpr bool has_pairs() {
+  return kRows >= 4;
+}
+
+// add_input_pairs() goes by the same quads.
 template <int kRows, int i>
 constexpr bool is_paired() {
-  return kRows >= 4 && i % 2 == 0;
+  return has_pairs<kRows>() && i % 2 == 0;
 }
 
 // Sums of the products of quad i, and of c0 c1.
@@ -36,15 +42,9 @@ EXL_INLINE void multiply_pairs(Sums (&sums)[kRows][kQuantTiles], Sums (&of_codes
   }
 }
 
-// Adds x0 x1 of the paired quads of a chunk, spread over lanes.
-inline void add_input_pairs(Ints& sums, const std::byte* words) {
-  add_dots_of_even_quads(sums, words);
-}
-inline int sum_of_pairs(Ints sums) { return reduce_wrapping(sums); }
-
 template <int kRows>
 inline Ints without_pairs(Ints sum, Ints pairs) {
-  return kRows >= 4 ? sub_int(sum, pairs) : sum;
+  return has_pairs<kRows>() ? sub_int(sum, pairs) : sum;
 }
 
 #else

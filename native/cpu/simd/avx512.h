@@ -141,13 +141,13 @@ inline void add_dot(Sums& sums, Half codes, Half activations) {
 inline Half add_words(Half a, Half b) { return _mm512_add_epi16(a, b); }
 inline Ints sub_int(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
 // sums += the products of the two halves of quads 0, 2, 4 and 6, out of 8 that store_quads() wrote.
-inline void add_dots_of_even_quads(Ints& sums, const std::byte* words) {
+inline void add_input_pairs(Ints& sums, const std::byte* words) {
   const __m512i halves = _mm512_loadu_si512(words);
   const __m512i first_of_even = _mm512_maskz_mov_epi32(0x1111, halves);
   sums = _mm512_dpwssd_epi32(sums, first_of_even, _mm512_shuffle_epi32(halves, _MM_PERM_CDAB));
 }
 // Lanes may overflow together, where reduce_add_int() must not.
-inline int reduce_wrapping(Ints a) {
+inline int sum_of_pairs(Ints a) {
   const __m256i eight =
       _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
   const __m128i four =
