@@ -1,3 +1,4 @@
+import {basename} from 'node:path';
 import {afterAll, describe, expect, test} from 'vitest';
 import {Tensor} from '../../lib/eager/index.js';
 import {type Once, runOnce} from '../../lib/eager/run.js';
@@ -6,7 +7,9 @@ import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
 import type {CacheTypeName} from '../../lib/options/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
 import {roundToHalf} from '../../lib/weights/half.js';
+import {cpuTargets} from '../support/cpu-targets.js';
 import {isQuick, testDevice} from '../support/device.js';
+import {Digest} from '../support/digest.js';
 import {emulatorLibrary} from '../support/emulator.js';
 import {withEnvironment} from '../support/environment.js';
 import {ulp16} from './inputs.js';
@@ -59,17 +62,6 @@ type Backend = {
 	readonly isCuda: boolean;
 };
 
-/** The targets of the CPU backend this processor runs. */
-export const cpuTargets: readonly string[] = [
-	'scalar',
-	'avx2',
-	'avxvnni',
-	'avx512',
-	'avx512vnni',
-	'zen4',
-	'neon',
-].filter(runs);
-
 /** All that this machine has, or the one that is asked for. */
 const backends: readonly Backend[] = testDevice
 	? [{name: testDevice, device: resolveDevice(testDevice), environment: {}, isCuda: true}]
@@ -109,30 +101,22 @@ async function close(): Promise<void> {
 
 afterAll(close);
 
-function runs(target: string): boolean {
-	return withEnvironment({EXL_CPU_TARGET: target}, () => {
-		try {
-			return addon().cpuTarget() === target;
-		} catch {
-			return false;
-		}
-	});
-}
-
 /** Runs every case, or every fifth of a quick run, on every backend and compares each with `reference`. */
 export function conformance(op: string, cases: Readonly<Record<string, () => Case>>): void {
 	describe(op, () => {
+		const digest = new Digest(basename(expect.getState().testPath!, '.test.ts'));
 		for (const [name, make] of Object.entries(cases).filter((_, i) => !isQuick || i % 5 === 0)) {
 			test(name, async () => {
 				const built = make();
 				const expected = await compute(built, 'reference');
 				const halves = backends.some(({isCuda}) => isCuda) ? inHalves(built) : built;
 				const expectedOfHalves = halves === built ? expected : await compute(halves, 'reference');
+				digest.add('reference', name, expected);
 				for (const backend of backends) {
 					const [used, exact] = backend.isCuda ? [halves, expectedOfHalves] : [built, expected];
 					await open(backend);
 					try {
-						await check(used, exact, backend);
+						digest.add(backend.name, name, await check(used, exact, backend));
 					} catch (error) {
 						// A device that is lost fails no other case.
 						await close();
@@ -141,16 +125,20 @@ export function conformance(op: string, cases: Readonly<Record<string, () => Cas
 				}
 			});
 		}
+		test.skipIf(testDevice)('gives the bits it gave', context => digest.check(context, op, Object.keys(cases).length));
 	});
 }
 
-async function check(used: Case, exact: Float64Array, {name, device, isCuda}: Backend): Promise<void> {
+/** @returns What was computed, or that it was refused. */
+async function check(used: Case, exact: Float64Array, {name, device, isCuda}: Backend): Promise<Float64Array | string> {
 	if (isCuda && used.refusedByCuda) {
 		const error = {code: 'EXL_UNSUPPORTED_OP', message: expect.stringMatching(used.refusedByCuda)};
 		await expect(compute(used, device)).rejects.toMatchObject(error);
-	} else {
-		compare(await compute(used, device), exact, used.tolerance, name);
+		return 'refused';
 	}
+	const values = await compute(used, device);
+	compare(values, exact, used.tolerance, name);
+	return values;
 }
 
 /** The same case for a backend of halves: of its inputs nothing is lost, of its results half a unit. */

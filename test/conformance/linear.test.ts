@@ -3,10 +3,11 @@ import {Device} from '../../lib/memory/index.js';
 import type {FloatType, QuantSource} from '../../lib/native/index.js';
 import {linear} from '../../lib/ops/index.js';
 import {linearSource} from '../../lib/weights/index.js';
+import {cpuTargets} from '../support/cpu-targets.js';
 import {withEnvironment} from '../support/environment.js';
 import {type Packed, packExl2, packGptq} from '../support/quantize.js';
 import {inMemory} from '../support/safetensors.js';
-import {type Case, compute, conformance, cpuTargets} from './harness.js';
+import {type Case, compute, conformance} from './harness.js';
 import {floatWeight, normal, ulp16, ulp32} from './inputs.js';
 
 /** Sums of absolute products, which bound every rounding of a dot product: `[rows, out]`. */

@@ -1,6 +1,8 @@
 import {execFileSync} from 'node:child_process';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
+import {cpuTargets as targets} from '../support/cpu-targets.js';
+import {Digest} from '../support/digest.js';
 import {modelsDirectory} from '../support/directory.js';
 import {type Bars, check, names, run} from './golden.js';
 
@@ -8,9 +10,13 @@ const isQuantised = (name: string) => /exl2|gptq/.test(name);
 const reference: Bars = {margin: 0.001, logits: 1e-5, nll: 1e-5};
 const cpu = (name: string): Bars => ({margin: 0.1, logits: isQuantised(name) ? 2e-2 : 2e-3, nll: 5e-3});
 
+const digest = new Digest('golden');
+
 describe.each(names)('%s', name => {
 	it('is on the reference what another implementation computed', async () => {
-		expect(check(name, await run(name, 'reference'), reference)).toBeGreaterThan(100);
+		const outcome = await run(name, 'reference');
+		expect(check(name, outcome, reference)).toBeGreaterThan(100);
+		digest.add('reference', name, outcome);
 	});
 
 	it('is on the processor the same, with any number of threads to the last bit', async () => {
@@ -40,7 +46,6 @@ const listTargets = `
 	}
 `;
 const refusal = inChild('pentium', listTargets).trim();
-const targets = refusal.split(': ').at(-1)!.split(' ').filter(Boolean);
 
 const runModels = `
 	const {loadModel} = require('./dist/index.js');
@@ -71,6 +76,11 @@ describe('the instructions the processor has', () => {
 		const {target, models} = JSON.parse(inChild(wanted, runModels));
 		expect(target).toBe(wanted);
 		expect(models.map(([name]: [string]) => name)).toEqual(names);
-		for (const [name, outcome] of models) check(name, outcome, cpu(name));
+		for (const [name, outcome] of models) {
+			check(name, outcome, cpu(name));
+			digest.add(`cpu/${target}`, name, outcome);
+		}
 	});
+
+	it('gives the bits it gave', context => digest.check(context, 'golden models', names.length));
 });
