@@ -1,7 +1,7 @@
 /**
 Every code an `ExlError` can carry, with the sentence `docs/errors.md` explains it by.
 
-The order is shared with `enum class Code` in `native/core/error.h`; a test holds the three together.
+The order is shared with `enum class Code` in `native/base/error.h`; a test holds the three together.
 */
 export const errorCodes = {
 	EXL_MODEL_NOT_FOUND: 'The model directory or one of its required files does not exist.',

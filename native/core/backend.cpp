@@ -1,5 +1,7 @@
 #include "core/backend.h"
 
+#include "base/error.h"
+
 namespace exl {
 
 Dtype Backend::value_type(const Op& op, size_t output) const {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/tensor.h"
 #include "core/cache.h"
 #include "core/slots.h"
-#include "core/tensor.h"
 #include "ops/op.h"
 #include "quant/source.h"
 

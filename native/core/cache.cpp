@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/error.h"
 #include "memory/pages.h"
 
 namespace exl {

@@ -32,7 +32,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/tensor.h"
+#include "base/tensor.h"
 #include "memory/buffer.h"
 
 namespace exl {

@@ -2,7 +2,8 @@
 
 #include <cstring>
 
-#include "core/float16.h"
+#include "base/error.h"
+#include "base/float16.h"
 
 namespace exl {
 

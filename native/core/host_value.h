@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/tensor.h"
+#include "base/tensor.h"
 #include "memory/device_memory.h"
 
 namespace exl {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstring>
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 namespace exl::cpu {
 

@@ -11,7 +11,7 @@
 #include <sys/auxv.h>
 #endif
 
-#include "core/error.h"
+#include "base/error.h"
 #include "cpu/backend.h"
 
 namespace exl::cpu {

@@ -5,10 +5,10 @@
 #include <span>
 #include <string>
 
-#include "core/backend_api.h"
-#include "core/error.h"
+#include "base/error.h"
 #include "cuda/device.h"
 #include "cuda/simple/simple.h"
+#include "library/backend_api.h"
 
 #include "cuda/quant_weight.h"
 

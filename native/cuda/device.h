@@ -5,7 +5,7 @@
 #include <mutex>
 #include <string>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "cuda/driver.h"
 
 namespace exl::cuda {

@@ -1,8 +1,9 @@
-// The functions of core/backend_api.h. No exception leaves this file.
+// The functions of library/backend_api.h. No exception leaves this file.
 #include <cstdio>
 #include <memory>
 #include <new>
 
+#include "base/error.h"
 #include "cuda/list.h"
 #include "cuda/table.h"
 

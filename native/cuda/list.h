@@ -1,8 +1,8 @@
 // Which devices there are, and why one cannot be used.
 #pragma once
 
-#include "core/backend_api.h"
 #include "cuda/driver.h"
+#include "library/backend_api.h"
 
 namespace exl::cuda {
 

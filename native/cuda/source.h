@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/backend_api.h"
-#include "core/error.h"
+#include "base/error.h"
+#include "library/backend_api.h"
 
 namespace exl::cuda {
 

@@ -1,4 +1,5 @@
 // What JavaScript sees: flat functions over numbers and typed arrays.
+#include "base/error.h"
 #include "cpu/kernels.h"
 #include "napi/functions.h"
 #include "napi/read.h"

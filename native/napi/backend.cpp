@@ -1,6 +1,7 @@
 // Which backends there are, and opening a device of one.
 #include "cpu/backend.h"
-#include "core/library/library.h"
+#include "base/error.h"
+#include "library/library.h"
 #include "napi/functions.h"
 #include "napi/read.h"
 #include "reference/reference.h"

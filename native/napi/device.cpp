@@ -1,4 +1,5 @@
 // Devices, their ledgers, and what lives on them.
+#include "base/error.h"
 #include "memory/pages.h"
 #include "napi/functions.h"
 #include "napi/read.h"

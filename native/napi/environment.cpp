@@ -1,5 +1,7 @@
 #include "napi/environment.h"
 
+#include "base/error.h"
+
 namespace exl {
 
 Environment::Environment(Napi::Env env, Napi::Function error_constructor)

@@ -1,4 +1,5 @@
 // Compiling and running programs.
+#include "base/error.h"
 #include "napi/functions.h"
 #include "napi/read.h"
 

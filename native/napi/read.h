@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "core/program.h"
 #include "quant/source.h"
 

@@ -1,6 +1,7 @@
 // Samplers: one per job.
 #include <algorithm>
 
+#include "base/error.h"
 #include "napi/functions.h"
 #include "napi/read.h"
 #include "sampling/choices.h"

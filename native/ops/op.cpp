@@ -3,6 +3,8 @@
 #include <cctype>
 #include <sstream>
 
+#include "base/error.h"
+
 namespace exl {
 
 int Op::attribute_index(std::string_view wanted) const {

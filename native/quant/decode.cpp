@@ -1,6 +1,6 @@
 #include "quant/decode.h"
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 namespace exl {
 

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/float16.h"
+#include "base/error.h"
+#include "base/float16.h"
 
 namespace exl {
 

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/tensor.h"
+#include "base/tensor.h"
 #include "memory/loader.h"
 
 namespace exl {

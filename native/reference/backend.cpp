@@ -1,6 +1,6 @@
 #include <array>
 
-#include "core/float16.h"
+#include "base/float16.h"
 #include "quant/decode.h"
 #include "reference/reference.h"
 

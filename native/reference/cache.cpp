@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 namespace exl::reference {
 

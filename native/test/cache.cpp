@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
+#include "base/float16.h"
 #include "core/cache.h"
-#include "core/float16.h"
 #include "cpu/backend.h"
 #include "reference/cache.h"
 #include "test/check.h"

@@ -1,8 +1,9 @@
 // A backend in a library, over the fake driver, against the CPU backend; and how it says no.
 #include <functional>
 
-#include "core/library/library.h"
+#include "base/error.h"
 #include "cpu/backend.h"
+#include "library/library.h"
 #include "test/check.h"
 #include "test/fake_driver/fake.h"
 #include "test/small_model.h"

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "core/engine.h"
-#include "core/error.h"
 #include "core/plan.h"
 #include "cpu/backend.h"
 #include "cpu/thread_pool.h"

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <random>
 
-#include "core/float16.h"
+#include "base/float16.h"
 #include "sampling/sampler.h"
 
 namespace exl::test {

@@ -40,7 +40,7 @@ inline uint32_t float_to_bits(float x) {
   return bits;
 }
 
-// As in core/float16.h, which must not be shared between targets: its inline functions could be
+// As in base/float16.h, which must not be shared between targets: its inline functions could be
 // merged by the linker.
 inline float widen_half(uint16_t h) {
   const uint32_t magnitude = uint32_t(h & 0x7fff) << 13;

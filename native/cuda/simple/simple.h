@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/backend_api.h"
+#include "library/backend_api.h"
 
 struct CUstream_st;
 
@@ -78,7 +78,7 @@ struct PackedRow {
   int32_t word, shift, bits, group, feature;
 };
 
-// As it is on disk; core/backend_api.h has the formulas.
+// As it is on disk; library/backend_api.h has the formulas.
 struct QuantMatrix {
   const uint32_t* codes = nullptr;        // [code_rows, out]
   const uint32_t* scale_codes = nullptr;  // EXL2: [groups, out / 8]

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "test/emulator/fiber.h"
 
 namespace emulator {

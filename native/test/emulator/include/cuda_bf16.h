@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 struct alignas(2) __nv_bfloat16 {
   uint16_t bits;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 struct alignas(2) __half {
   uint16_t bits;

@@ -3,7 +3,7 @@
 
 #include <cuda_runtime.h>
 
-#include "core/float16.h"
+#include "base/float16.h"
 
 namespace exl::cuda::ptx {
 

@@ -1,4 +1,5 @@
-#include "core/library/backend.h"
+#include "base/error.h"
+#include "library/backend.h"
 
 namespace exl {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "core/backend_api.h"
+#include "library/backend_api.h"
 
 namespace exl {
 

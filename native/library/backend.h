@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/library/library.h"
+#include "library/library.h"
 
 namespace exl {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "core/library/backend.h"
+#include "library/backend.h"
 
 namespace exl {
 

@@ -1,22 +1,6 @@
-#include "core/tensor.h"
+#include "base/tensor.h"
 
 namespace exl {
-
-const char* dtype_name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::F64:
-      return "F64";
-    case Dtype::F32:
-      return "F32";
-    case Dtype::F16:
-      return "F16";
-    case Dtype::BF16:
-      return "BF16";
-    case Dtype::I32:
-      return "I32";
-  }
-  return "?";
-}
 
 std::string shape_text(const Shape& shape) {
   std::string text = "[";

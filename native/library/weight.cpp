@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <exception>
 
-#include "core/library/backend.h"
+#include "base/error.h"
+#include "library/backend.h"
 
 namespace exl {
 

@@ -1,4 +1,4 @@
-#include "core/library/backend.h"
+#include "library/backend.h"
 
 #include <deque>
 

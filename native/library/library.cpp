@@ -1,4 +1,4 @@
-#include "core/library/library.h"
+#include "library/library.h"
 
 #include <filesystem>
 
@@ -7,6 +7,8 @@
 #include <windows.h>
 #else
 #include <dlfcn.h>
+
+#include "base/error.h"
 #endif
 
 namespace exl {

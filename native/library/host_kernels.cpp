@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/float16.h"
-#include "core/library/backend.h"
+#include "base/float16.h"
+#include "library/backend.h"
 #include "sampling/step.h"
 
 namespace exl {
