@@ -19,7 +19,7 @@ export const errorCodes = {
 	EXL_DEVICE_LOST: 'The device failed and must be opened again.',
 	EXL_DISPOSED: 'The object was used after dispose().',
 	EXL_ABORTED: 'The call was aborted and no reason was given.',
-	EXL_NATIVE_NOT_FOUND: 'No native build fits this platform.',
+	EXL_NATIVE_NOT_FOUND: 'No native build fits this platform, or the one that does cannot be loaded.',
 	EXL_ISOLATE_EXITED: 'The child process that ran the model exited.',
 	EXL_INTERNAL: 'A bug in node-exllama.',
 } as const;

@@ -1,9 +1,11 @@
 import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
+import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it, vi} from 'vitest';
 import {ExlError, errorCodes, isExlError} from '../../lib/errors/index.js';
 import {addon} from '../../lib/native/index.js';
+import {temporaryDirectory} from '../support/directory.js';
 
 describe('the table of codes', () => {
 	it('is that of the native side, in its order', () => {
@@ -72,15 +74,45 @@ describe('ExlError', () => {
 	});
 });
 
-it('says where it looked when there is no native build', () => {
-	const code = `
-		try {
-			require('./dist/native/index.js').addon();
-		} catch (error) {
-			console.log(error.code, error.message, require('./dist/index.js').isExlError(error), error.cause.code);
-		}
-	`;
-	const env = {...process.env, EXL_ADDON_PATH: '/nowhere.node'};
-	const output = execFileSync(process.execPath, ['-e', code], {cwd: join(__dirname, '../..'), env, encoding: 'utf8'});
-	expect(output).toMatch(/^EXL_NATIVE_NOT_FOUND no native build .* looked in .* true MODULE_NOT_FOUND$/m);
+describe('an addon that cannot be loaded', () => {
+	const root = join(__dirname, '../..');
+
+	function failure(setUp: string, file?: string): string {
+		const code = `
+			${setUp}
+			try {
+				require('./dist/native/index.js').addon();
+			} catch (error) {
+				console.log(error.code, error.message, require('./dist/index.js').isExlError(error), error.cause instanceof Error);
+			}
+		`;
+		const {EXL_ADDON_PATH: _, ...env} = process.env;
+		const options = {cwd: root, encoding: 'utf8', env: file ? {...env, EXL_ADDON_PATH: file} : env} as const;
+		return execFileSync(process.execPath, ['-e', code], options);
+	}
+
+	it.each([
+		['is missing', undefined, 'No such file'],
+		['is no library', 'this is no library', 'file too short|invalid ELF header|not a mach-o file'],
+		['is JavaScript', 'module.exports = {initialize() {}}', 'file too short|invalid ELF header|not a mach-o file'],
+	])('names the file and says why: it %s', async (_, content, why) => {
+		const file = join(await temporaryDirectory(), 'addon.js');
+		if (content !== undefined) await writeFile(file, content);
+		const output = failure('', file);
+		expect(output).toMatch(/^EXL_NATIVE_NOT_FOUND .* true true$/m);
+		expect(output).toContain(
+			`${file} cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}`,
+		);
+		expect(output).toMatch(new RegExp(`EXL_ADDON_PATH.*(?:${why}).* true true$`, 'm'));
+	});
+
+	it('says where it looked if there is none', () => {
+		const output = failure(`
+			const empty = {resolve() { throw new Error('No native build was found for x\\n    loaded from: y'); }};
+			require.cache[require.resolve('node-gyp-build')] = {exports: empty, loaded: true};
+		`);
+		const places = `looked in ${join(root, 'build')} and ${join(root, 'prebuilds')}`;
+		expect(output).toContain(places);
+		expect(output).toMatch(/^EXL_NATIVE_NOT_FOUND .*: No native build was found for x true true$/m);
+	});
 });
