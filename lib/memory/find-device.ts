@@ -1,6 +1,6 @@
 import {ExlError} from '../errors/index.js';
 import {type BackendInfo, findBackends} from '../native/index.js';
-import {type DeviceName, describe} from '../options/index.js';
+import {type DeviceName, deviceName, parseArgument} from '../options/index.js';
 import {Device, type DeviceKind} from './device.js';
 import {logDevice} from './log.js';
 
@@ -27,11 +27,7 @@ export function resolveDevice(name: DeviceName): DeviceKind {
 
 /** Takes a share in the device of that name. @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_DEVICE_UNAVAILABLE`. */
 export function openDevice(name: DeviceName): Device {
-	if (typeof name === 'string' && /^(?:auto|cpu|reference|(?:cuda|emulator)(?::\d{1,3})?)$/.test(name)) {
-		return Device.acquire(resolveDevice(name));
-	}
-	const expected = "'auto', 'cpu', 'reference', 'cuda' or 'cuda:N'";
-	throw new ExlError('EXL_INVALID_ARGUMENT', `device must be ${expected}; got ${describe(name)}`);
+	return Device.acquire(resolveDevice(parseArgument(deviceName, name, 'device', 'the device')));
 }
 
 /** The devices of a kind, by index; if there are none, why. */

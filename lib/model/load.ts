@@ -1,8 +1,14 @@
 import {PageTable, pageTokens} from '../cache/index.js';
-import {ExlError} from '../errors/index.js';
 import {Device, resolveDevice} from '../memory/index.js';
 import {addon} from '../native/index.js';
-import {type LoadOptions, parseLoadOptions, type ResolvedLoadOptions} from '../options/index.js';
+import {
+	deviceName,
+	type LoadOptions,
+	parseArgument,
+	parseLoadOptions,
+	type ResolvedLoadOptions,
+	threadCount,
+} from '../options/index.js';
 import {DraftModel} from './draft.js';
 import {ModelEngine} from './engine.js';
 import {Model} from './model.js';
@@ -95,14 +101,14 @@ function partsOf({place, program}: PlacedModel): {release(): void}[] {
 
 /** Call option, then environment, then default. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
 export function resolveLoadOptions(input: LoadOptions | undefined): ResolvedLoadOptions {
+	const options = parseLoadOptions(input);
 	const {EXL_DEVICE, EXL_THREADS} = process.env;
-	const defaults = {
-		...(EXL_DEVICE && {device: EXL_DEVICE}),
-		...(EXL_THREADS && {threads: Number(EXL_THREADS)}),
-	};
-	if (input !== undefined && (typeof input !== 'object' || input === null)) {
-		throw new ExlError('EXL_INVALID_ARGUMENT', 'the options of loadModel() must be an object');
-	}
-	const given = Object.fromEntries(Object.entries(input ?? {}).filter(([, value]) => value !== undefined));
-	return parseLoadOptions({...defaults, ...given});
+	const device = input?.device ?? (EXL_DEVICE && parseArgument(deviceName, EXL_DEVICE, 'EXL_DEVICE', 'environment'));
+	const threads = input?.threads ?? (EXL_THREADS && parseThreads(EXL_THREADS));
+	return {...options, ...(device && {device}), ...(threads && {threads})};
+}
+
+function parseThreads(text: string): number {
+	const number = text.trim() === '' ? text : Number(text);
+	return parseArgument(threadCount, Number.isNaN(number) ? text : number, 'EXL_THREADS', 'environment');
 }

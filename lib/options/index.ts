@@ -1,12 +1,14 @@
+export {type DeviceName, deviceName} from './device.js';
 export {
 	type CacheTypeName,
 	cacheTypes,
-	type DeviceName,
 	type Isolation,
 	type LoaderName,
 	type LoadOptions,
 	type LoadProgress,
 	parseLoadOptions,
 	type ResolvedLoadOptions,
+	threadCount,
 } from './load.js';
-export {abortSignal, describe, integer, numberWhere, parseOptions} from './parse.js';
+export {describe, parseArgument, parseOptions} from './parse.js';
+export {abortSignal, callback, integer, named, numberWhere, oneOf, optionsOf, trueOrFalse} from './schemas.js';

@@ -1,12 +1,7 @@
 import * as v from 'valibot';
-import {abortSignal, integer, parseOptions} from './parse.js';
-
-/**
-`cuda` is the first CUDA device that can be used; `reference` is the slow double-precision oracle; `emulator` runs the
-CUDA backend on the CPU, in tests.
-*/
-export type DeviceName = 'auto' | 'cpu' | 'reference' | Accelerator | `${Accelerator}:${number}`;
-type Accelerator = 'cuda' | 'emulator';
+import {type DeviceName, deviceName} from './device.js';
+import {parseOptions} from './parse.js';
+import {abortSignal, callback, integer, oneOf, optionsOf} from './schemas.js';
 
 /** See `LoadOptions.cache`. */
 export type CacheTypeName = (typeof cacheTypes)[number];
@@ -90,34 +85,28 @@ export type ResolvedLoadOptions = {
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 };
 
-const isDevice = (value: unknown) =>
-	typeof value === 'string' && /^(?:auto|cpu|reference|(?:cuda|emulator)(?::(?:0|[1-9]\d{0,2}))?)$/.test(value);
+/** Of the CPU backend. */
+export const threadCount: v.GenericSchema<number> = integer(1, 256);
 
-const schema = v.strictObject(
-	{
-		device: v.optional(v.custom<DeviceName>(isDevice, "'auto', 'cpu', 'reference', 'cuda' or 'cuda:N'"), 'auto'),
-		threads: v.optional(integer(1, 256)),
-		cache: v.optional(
-			v.strictObject(
-				{
-					tokens: v.optional(integer(1, 2 ** 24)),
-					type: v.optional(v.picklist(cacheTypes, "'fp16', 'fp8', 'q8', 'q6' or 'q4'"), 'fp16'),
-				},
-				'an object',
-			),
-			{},
-		),
-		maxBatch: v.optional(integer(1, 256), 16),
-		draft: v.optional(
-			v.custom<string>(value => typeof value === 'string' && value !== '', 'a model directory or the name of a model'),
-		),
-		loader: v.optional(v.picklist(['direct', 'buffered', 'mmap'], "'direct', 'buffered' or 'mmap'"), 'direct'),
-		isolation: v.optional(v.picklist(['none', 'process'], "'none' or 'process'"), 'none'),
-		signal: v.optional(abortSignal),
-		onProgress: v.optional(v.custom<(progress: LoadProgress) => void>(f => typeof f === 'function', 'a function')),
-	},
-	'an object',
-) satisfies v.GenericSchema<LoadOptions, ResolvedLoadOptions>;
+const schema = optionsOf({
+	device: v.optional(deviceName, 'auto'),
+	threads: v.optional(threadCount),
+	cache: v.optional(
+		optionsOf({
+			tokens: v.optional(integer(1, 2 ** 24)),
+			type: v.optional(oneOf(cacheTypes), 'fp16'),
+		}),
+		{},
+	),
+	maxBatch: v.optional(integer(1, 256), 16),
+	draft: v.optional(
+		v.custom<string>(value => typeof value === 'string' && value !== '', 'a model directory or the name of a model'),
+	),
+	loader: v.optional(oneOf(['direct', 'buffered', 'mmap']), 'direct'),
+	isolation: v.optional(oneOf(['none', 'process']), 'none'),
+	signal: v.optional(abortSignal),
+	onProgress: v.optional(callback<(progress: LoadProgress) => void>()),
+}) satisfies v.GenericSchema<LoadOptions, ResolvedLoadOptions>;
 
 /**
 Checks the options of `loadModel()` and fills in defaults.

@@ -1,10 +1,17 @@
+/** `max_tokens` is `maxTokens` written by someone coming from another library. */
+const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+
 /** The known name `name` was probably meant to be; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-	// `max_tokens` is `maxTokens` written by someone coming from another library.
-	const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
 	const scored = known.map(candidate => ({candidate, distance: editDistance(plain(name), plain(candidate))}));
 	const best = scored.sort((a, b) => a.distance - b.distance)[0];
 	return best && best.distance <= Math.ceil(plain(best.candidate).length / 3) ? best.candidate : undefined;
+}
+
+/** The same for values, of which short ones differ in a letter because they differ in meaning: `gpu` is not `cpu`. */
+export function nearestValue(value: string, known: readonly string[]): string | undefined {
+	const best = nearest(value, known);
+	return best !== undefined && (plain(best) === plain(value) || plain(best).length > 3) ? best : undefined;
 }
 
 /** Levenshtein distance: single-character insertions, deletions and replacements. */

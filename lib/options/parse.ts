@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
-import {nearest} from './nearest.js';
+import {nearest, nearestValue} from './nearest.js';
 
 /**
-Validates what a caller passed in and fills in defaults.
+Validates options a caller passed in and fills in defaults.
 
 Every schema carries the phrase that completes "temperature must be ..." as its message: `v.number('a number')`.
 
@@ -15,54 +15,63 @@ export function parseOptions<const Schema extends v.GenericSchema>(
 	input: unknown,
 	what: string,
 ): v.InferOutput<Schema> {
-	const result = v.safeParse(schema, input, {abortEarly: true});
+	const result = v.safeParse(schema, input, {abortPipeEarly: true});
 	if (result.success) return result.output;
 
-	const issue = result.issues[0];
+	const [first] = result.issues;
+	// What was misspelt looks absent.
+	const issue = (isMissing(first) && result.issues.find(isUnknownKey)) || first;
 	const path = pathOf(issue);
-	const message = isUnknownKey(issue) ? unknownOption(schema, issue, what) : explain(issue, path, what);
+	const message = isUnknownKey(issue) ? unknownOption(schema, issue, what) : explain(schema, issue, path, what);
 	throw new ExlError('EXL_INVALID_ARGUMENT', message, path === '' ? {} : {op: path});
 }
 
-/** A number that passes `test`. `phrase` completes "must be". */
-export function numberWhere(phrase: string, test: (value: number) => boolean): v.GenericSchema<number> {
-	return v.custom<number>(value => typeof value === 'number' && Number.isFinite(value) && test(value), phrase);
-}
+/**
+Validates one argument of a function; errors name it as `parseOptions` does an option.
 
-/** A whole number from `min` to `max`, both included. */
-export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): v.GenericSchema<number> {
-	const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-	return numberWhere(`a whole number ${range}`, n => Number.isInteger(n) && n >= min && n <= max);
+@param name As the function's declaration calls it: `ids`.
+@throws {ExlError} `EXL_INVALID_ARGUMENT`.
+*/
+export function parseArgument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, name: string, what: string): T {
+	return parseOptions(v.object({[name]: schema}), {[name]: value}, what)[name] as T;
 }
-
-/** Recognised by what it can do: a signal of another realm or of a polyfill is as good. */
-export const abortSignal = v.custom<AbortSignal>(value => {
-	const signal = value as Partial<AbortSignal> | null;
-	return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
-}, 'an AbortSignal');
 
 /** A value as an error message shows it: short, whatever it is. */
 export function describe(value: unknown): string {
 	if (Array.isArray(value)) return `a list of ${value.length}`;
 	if (typeof value === 'function') return 'a function';
-	if (typeof value === 'object' && value !== null) return 'an object';
+	if (typeof value === 'object' && value !== null) return describeObject(value);
+	if (typeof value === 'bigint') return `${value}n`;
 	const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
 	return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 
+/** `an object`, or its kind if that is a built-in one: `a Map`. */
+function describeObject(value: object): string {
+	const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
+	if (kind === 'Object') return 'an object';
+	return `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
 type Issue = v.BaseIssue<unknown>;
 
-function explain(issue: Issue, path: string, what: string): string {
-	const name = path === '' ? `the argument of ${what}` : path;
-	const missing = issue.type === 'strict_object' || issue.type === 'loose_object';
-	if (missing && issue.path?.at(-1)?.origin === 'key') return `${name} of ${what} is missing`;
-	return `${name} must be ${issue.message}; got ${describe(issue.input)}`;
+function explain(schema: unknown, issue: Issue, path: string, what: string): string {
+	const name = path === '' ? `the options of ${what}` : path;
+	if (isMissing(issue)) return `${name} of ${what} is missing`;
+	const guess = typeof issue.input === 'string' ? nearestValue(issue.input, namesAt(schema, issue)) : undefined;
+	const hint = guess === undefined ? '' : `; did you mean "${guess}"?`;
+	return `${name} must be ${issue.message}; got ${describe(issue.input)}${hint}`;
 }
 
 /** `cache.tokens`, `messages[0].role`. */
 function pathOf(issue: Issue): string {
 	const keys = issue.path?.map(item => (typeof item.key === 'number' ? `[${item.key}]` : `.${String(item.key)}`));
 	return (keys ?? []).join('').replace(/^\./, '');
+}
+
+function isMissing(issue: Issue): boolean {
+	const isObject = issue.type === 'strict_object' || issue.type === 'loose_object';
+	return isObject && issue.path?.at(-1)?.origin === 'key' && !isUnknownKey(issue);
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -77,14 +86,39 @@ function unknownOption(schema: v.GenericSchema, issue: Issue, what: string): str
 	return `${what} has no option "${pathOf(issue)}"; ${hint}`;
 }
 
-type Inner = {readonly entries?: Record<string, Inner>; readonly wrapped?: Inner; readonly item?: Inner};
+type Inner = {
+	readonly entries?: Record<string, Inner>;
+	readonly wrapped?: Inner;
+	readonly item?: Inner;
+	readonly pipe?: readonly Inner[];
+};
 
 function knownKeys(schema: unknown, path: readonly v.IssuePathItem[]): string[] {
-	let inner: Inner | undefined = unwrap(schema as Inner);
-	for (const {key} of path) inner = unwrap(inner?.entries?.[String(key)] ?? inner?.item);
-	return Object.keys(inner?.entries ?? {});
+	return Object.keys(containerOf(schemaAt(schema, path))?.entries ?? {});
 }
 
-function unwrap(schema: Inner | undefined): Inner | undefined {
-	return schema?.wrapped ? unwrap(schema.wrapped) : schema;
+/** What the schema of a wrong value would have taken. */
+function namesAt(schema: unknown, {path}: Issue): readonly string[] {
+	const inner = schemaAt(schema, path ?? []) as v.GenericSchema | undefined;
+	const {names} = inner ? (v.getMetadata(inner) as {names?: readonly string[]}) : {};
+	return names ?? [];
+}
+
+function schemaAt(schema: unknown, path: readonly v.IssuePathItem[]): Inner | undefined {
+	let inner = withoutOptional(schema as Inner);
+	for (const {key} of path) {
+		const container = containerOf(inner);
+		inner = withoutOptional(container?.entries?.[String(key)] ?? container?.item);
+	}
+	return inner;
+}
+
+function withoutOptional(schema: Inner | undefined): Inner | undefined {
+	return schema?.wrapped ? withoutOptional(schema.wrapped) : schema;
+}
+
+/** The part of a pipe that has entries or items. */
+function containerOf(schema: Inner | undefined): Inner | undefined {
+	if (!schema?.pipe) return schema?.entries || schema?.item ? schema : undefined;
+	return schema.pipe.map(containerOf).find(part => part !== undefined);
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
+import {optionsOf} from '../options/index.js';
 
 /**
 What the text has to be, whatever the model would rather write. It begins right after the prompt: where the prompt does
@@ -22,13 +23,10 @@ const text = v.custom<string>(
 );
 
 const filter = v.pipe(
-	v.strictObject(
-		{
-			select: v.optional(v.pipe(v.array(text, 'a list of strings'), v.minLength(1, 'a list of at least one string'))),
-			prefix: v.optional(text),
-		},
-		'an object',
-	),
+	optionsOf({
+		select: v.optional(v.pipe(v.array(text, 'a list of strings'), v.minLength(1, 'a list of at least one string'))),
+		prefix: v.optional(text),
+	}),
 	v.check(({select, prefix}) => (select === undefined) !== (prefix === undefined), 'either {select} or {prefix}'),
 ) as v.GenericSchema<unknown> as v.GenericSchema<Filter>;
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
-import {abortSignal, integer, parseOptions} from '../options/index.js';
+import {abortSignal, integer, optionsOf, parseOptions, trueOrFalse} from '../options/index.js';
 import {allowedTexts, type FilterOptions, filterEntries} from './filters.js';
 import {type OutputOptions, outputEntries} from './output.js';
 import {type PenaltyOptions, penaltyEntries} from './penalties.js';
@@ -53,31 +53,29 @@ const stop = v.pipe(
 	}),
 );
 
-const schema = v.strictObject(
-	{
-		maxTokens: v.optional(integer(1)),
-		minTokens: v.optional(integer(0), 0),
-		...temperatureEntries,
-		...truncationEntries,
-		...penaltyEntries,
-		...tokenEntries,
-		...outputEntries,
-		...filterEntries,
-		seed: v.optional(integer(0)),
-		stop: v.optional(stop, []),
-		addBos: v.optional(v.boolean('true or false')),
-		signal: v.optional(abortSignal),
-	},
-	'an object',
-) satisfies v.GenericSchema<GenerateOptions, unknown>;
+const schema = optionsOf({
+	maxTokens: v.optional(integer(1)),
+	minTokens: v.optional(integer(0), 0),
+	...temperatureEntries,
+	...truncationEntries,
+	...penaltyEntries,
+	...tokenEntries,
+	...outputEntries,
+	...filterEntries,
+	seed: v.optional(integer(0)),
+	stop: v.optional(stop, []),
+	addBos: v.optional(trueOrFalse),
+	signal: v.optional(abortSignal),
+}) satisfies v.GenericSchema<GenerateOptions, unknown>;
 
 /**
 Checks the options of `generate()`, `complete()` and `chat()` and fills in defaults.
 
+@param what Which of them, for its errors.
 @throws {ExlError} `EXL_INVALID_ARGUMENT`.
 */
-export function parseGenerateOptions(input: unknown = {}): ResolvedGenerateOptions {
-	const options = parseOptions(schema, input, 'generate()');
+export function parseGenerateOptions(input: unknown = {}, what = 'generate()'): ResolvedGenerateOptions {
+	const options = parseOptions(schema, input, what);
 	refuseContradictions(options);
 	// As ExLlamaV2's greedy settings: no penalty unless one is asked for.
 	const {repetitionPenalty = options.temperature === 0 ? 1 : 1.025} = options;

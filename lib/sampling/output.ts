@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import {integer, numberWhere} from '../options/index.js';
+import {callback, integer, named, numberWhere, optionsOf, trueOrFalse} from '../options/index.js';
 
 /** Looks at the logits of the next token before the sampler does: `[vocabulary]`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is the usual one.
@@ -52,8 +52,10 @@ export type OutputOptions = {
 	readonly priority?: number | undefined;
 };
 
+const isId = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
 const isPrompt = (value: unknown) =>
-	typeof value === 'string' ? value !== '' : Array.isArray(value) && value.length > 0;
+	typeof value === 'string' ? value !== '' : Array.isArray(value) && value.length > 0 && value.every(isId);
 
 export const outputEntries = {
 	bannedStrings: v.optional(
@@ -63,23 +65,23 @@ export const outputEntries = {
 		),
 		[],
 	),
-	tokenHealing: v.optional(v.boolean('true or false'), false),
+	tokenHealing: v.optional(trueOrFalse, false),
 	topLogprobs: v.optional(integer(0, 100)),
-	returnLogits: v.optional(v.boolean('true or false'), false),
-	logitsHook: v.optional(v.custom<LogitsHook>(f => typeof f === 'function', 'a function')),
+	returnLogits: v.optional(trueOrFalse, false),
+	logitsHook: v.optional(callback<LogitsHook>()),
 	guidance: v.optional(
-		v.strictObject(
-			{
-				scale: numberWhere('a number', () => true),
-				negativePrompt: v.custom<string | readonly number[]>(isPrompt, 'a non-empty string or list of token ids'),
-			},
-			'an object',
-		),
+		optionsOf({
+			scale: numberWhere('a number'),
+			negativePrompt: v.custom<string | readonly number[]>(isPrompt, 'a non-empty string or list of token ids'),
+		}),
 	),
 	speculative: v.optional(
-		v.custom<'draft' | 'ngram' | false>(
-			value => ['draft', 'ngram', false].includes(value as string),
-			"'draft', 'ngram' or false",
+		named(
+			v.custom<'draft' | 'ngram' | false>(
+				value => ['draft', 'ngram', false].includes(value as string),
+				"'draft', 'ngram' or false",
+			),
+			['draft', 'ngram'],
 		),
 	),
 	priority: v.optional(integer(-(2 ** 31), 2 ** 31), 0),

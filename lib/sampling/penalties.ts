@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import {integer, numberWhere} from '../options/index.js';
+import {integer, numberWhere, optionsOf} from '../options/index.js';
 
 /** What makes tokens of the prompt and the text so far less probable. */
 export type PenaltyOptions = {
@@ -45,7 +45,7 @@ export type DryOptions = {
 	readonly breakers?: readonly (string | number)[] | undefined;
 };
 
-const anyNumber = numberWhere('a number', () => true);
+const anyNumber = numberWhere('a number');
 
 const isBreaker = (value: unknown) =>
 	typeof value === 'string' ? value !== '' : Number.isInteger(value) && (value as number) >= 0;
@@ -57,23 +57,20 @@ export const penaltyEntries = {
 	repetitionRange: v.optional(integer(-1), -1),
 	repetitionDecay: v.optional(integer(0), 0),
 	dry: v.optional(
-		v.strictObject(
-			{
-				multiplier: numberWhere('a number of at least 0', n => n >= 0),
-				base: v.optional(
-					numberWhere('a number of at least 1', n => n >= 1),
-					1.75,
+		optionsOf({
+			multiplier: numberWhere('a number of at least 0', n => n >= 0),
+			base: v.optional(
+				numberWhere('a number of at least 1', n => n >= 1),
+				1.75,
+			),
+			allowedLength: v.optional(integer(1), 2),
+			range: v.optional(integer(0), 0),
+			breakers: v.optional(
+				v.array(
+					v.custom<string | number>(isBreaker, 'a non-empty string or a token id'),
+					'a list of strings and token ids',
 				),
-				allowedLength: v.optional(integer(1), 2),
-				range: v.optional(integer(0), 0),
-				breakers: v.optional(
-					v.array(
-						v.custom<string | number>(isBreaker, 'a non-empty string or a token id'),
-						'a list of strings and token ids',
-					),
-				),
-			},
-			'an object',
-		),
+			),
+		}),
 	),
 };

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import {numberWhere} from '../options/index.js';
+import {numberWhere, optionsOf, trueOrFalse} from '../options/index.js';
 
 /** How far the draw strays from the most probable token. */
 export type TemperatureOptions = {
@@ -33,20 +33,14 @@ const notNegative = numberWhere('a number of at least 0', n => n >= 0);
 
 export const temperatureEntries = {
 	temperature: v.optional(notNegative, 0.8),
-	temperatureLast: v.optional(v.boolean('true or false'), false),
+	temperatureLast: v.optional(trueOrFalse, false),
 	dynamicTemperature: v.optional(
-		v.strictObject(
-			{
-				min: notNegative,
-				max: numberWhere('a number above 0', n => n > 0),
-				exponent: v.optional(notNegative, 1),
-			},
-			'an object',
-		),
+		optionsOf({
+			min: notNegative,
+			max: numberWhere('a number above 0', n => n > 0),
+			exponent: v.optional(notNegative, 1),
+		}),
 	),
 	smoothingFactor: v.optional(notNegative, 0),
-	skew: v.optional(
-		numberWhere('a number', () => true),
-		0,
-	),
+	skew: v.optional(numberWhere('a number'), 0),
 };

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import {integer, numberWhere} from '../options/index.js';
+import {integer, numberWhere, optionsOf} from '../options/index.js';
 
 /** Which tokens are left out of the draw. Applied in this order, each to what the one before left. */
 export type TruncationOptions = {
@@ -63,20 +63,17 @@ export const truncationEntries = {
 	tfs: v.optional(fraction, 1),
 	typicalP: v.optional(fraction, 1),
 	mirostat: v.optional(
-		v.strictObject(
-			{
-				tau: v.optional(
-					numberWhere('a number above 0', n => n > 0),
-					1.5,
-				),
-				eta: v.optional(
-					numberWhere('a number of at least 0', n => n >= 0),
-					0.1,
-				),
-			},
-			'an object',
-		),
+		optionsOf({
+			tau: v.optional(
+				numberWhere('a number above 0', n => n > 0),
+				1.5,
+			),
+			eta: v.optional(
+				numberWhere('a number of at least 0', n => n >= 0),
+				0.1,
+			),
+		}),
 	),
-	xtc: v.optional(v.strictObject({probability: fraction, threshold: v.optional(fraction, 0.1)}, 'an object')),
+	xtc: v.optional(optionsOf({probability: fraction, threshold: v.optional(fraction, 0.1)})),
 	compat: v.optional(v.literal('exllamav2', "'exllamav2'")),
 };
