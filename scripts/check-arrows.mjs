@@ -27,9 +27,10 @@ const arrows = {
 	model: ['generator', 'cache', 'tokenizer', 'sampling', 'chat', 'models', 'weights', 'ops', ...ops],
 	isolate: ['model', 'generator', 'tokenizer', 'sampling', 'chat', 'models', 'weights', 'memory', 'native', ...leaf],
 	eager: ['cache', 'models', 'weights', 'ops', ...ops],
-	cli: ['index'],
+	hub: ['weights', 'native', ...leaf],
+	cli: ['index', 'hub'],
 };
-arrows.index = Object.keys(arrows).filter(room => room !== 'cli');
+arrows.index = Object.keys(arrows).filter(room => room !== 'cli' && room !== 'hub');
 
 /** What each room of native/ may include, besides itself. @type {Record<string, readonly string[]>} */
 const nativeArrows = {

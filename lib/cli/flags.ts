@@ -67,14 +67,8 @@ export function generationFlags(command: Command): Command {
 		.option('--repetition-range <n>', 'how many of the last tokens the penalties see; -1: all [-1]', number)
 		.option('--repetition-decay <n>', 'over how many tokens before that they fade [0]', number)
 		.option('--seed <n>', 'same seed, same text [random]', number)
-		.option('--stop <text>', 'a string that ends the text; may be repeated', (text, before: string[] = []) => [
-			...before,
-			text,
-		])
-		.option('--ban <text>', 'a string that must not occur; may be repeated', (text, before: string[] = []) => [
-			...before,
-			text,
-		])
+		.option('--stop <text>', 'a string that ends the text; may be repeated', all)
+		.option('--ban <text>', 'a string that must not occur; may be repeated', all)
 		.option('--speculative <way>', 'guess tokens and check several at once: draft or ngram');
 }
 
@@ -103,6 +97,11 @@ export function number(text: string): number {
 	const value = Number(text);
 	if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It must be a number.');
 	return value;
+}
+
+/** Every value of a flag that may be repeated. */
+export function all(text: string, before: string[] = []): string[] {
+	return [...before, text];
 }
 
 /** For what the library never sees. */

@@ -1,12 +1,14 @@
 import {Command} from 'commander';
 import {type BenchFlags, bench} from './bench.js';
+import {list, type RemoveFlags, remove} from './cached.js';
 import {chat} from './chat.js';
 import {doctor} from './doctor.js';
-import {commonFlags, generationFlags, integer} from './flags.js';
+import {all, commonFlags, generationFlags, integer} from './flags.js';
 import {type GenerateFlags, generate} from './generate.js';
 import {inspect} from './inspect.js';
 import {packageVersion} from './package.js';
 import {type PerplexityFlags, perplexity} from './perplexity.js';
+import {type PullFlags, pull} from './pull.js';
 import type {Terminal} from './terminal.js';
 
 /** The commands and their flags. Wrong usage throws `CommanderError`. */
@@ -47,6 +49,23 @@ export function createProgram(terminal: Terminal): Command {
 		.option('--gen-tokens <n>', 'tokens to generate [128, or a quarter of a shorter context]', integer(2))
 		.option('--repeat <n>', 'runs; medians are shown', integer(1), 3)
 		.action((name: string, flags: BenchFlags) => bench(name, flags, terminal));
+
+	command('pull', 'Download a model from the Hugging Face Hub into the cache that its clients share.')
+		.argument('<name>', 'org/name, or org/name@revision: a branch, a tag or a commit')
+		.option(
+			'--include <pattern>',
+			'files to download, such as *.json, in place of what a model needs; may be repeated',
+			all,
+		)
+		.option('--exclude <pattern>', 'files to leave out; may be repeated', all)
+		.action((name: string, flags: PullFlags) => pull(name, flags, terminal));
+
+	command('list', 'List the models in the cache.').action(flags => list(flags, terminal));
+
+	command('rm', 'Remove a model from the cache.')
+		.argument('<name>', 'org/name[@revision]; what other revisions share stays')
+		.option('--all', 'every revision, and what was downloaded in part')
+		.action((name: string, flags: RemoveFlags) => remove(name, flags, terminal));
 
 	command('doctor', 'Say what this package found on this machine.').action(flags => doctor(flags, terminal));
 	return program;

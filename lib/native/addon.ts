@@ -191,6 +191,8 @@ export type Addon = {
 	opTable(): OpDeclaration[];
 	cpuTarget(): string;
 	errorCodes(): string[];
+	/** Locks an open file against other processes until it is closed: false if one has it; undefined where that is impossible. */
+	lockFile(fd: number): boolean | undefined;
 
 	/** Backends in shared libraries, in `place`, a file or a folder; beside the addon if it is empty. */
 	backends(place: string): BackendInfo[];

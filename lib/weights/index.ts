@@ -11,7 +11,14 @@ export {
 	linearShape,
 	linearSource,
 } from './linear.js';
-export {locateModel} from './locate.js';
+export {
+	cacheDirectory,
+	huggingFaceHome,
+	locateModel,
+	parseRepository,
+	type Repository,
+	repositoryFolder,
+} from './locate.js';
 export {type ModelConfig, readGptqOptions, readModelConfig} from './model-config.js';
 export type {TensorEntry} from './safetensors.js';
 export {sourceBytes} from './size.js';

@@ -5,6 +5,8 @@ import {ExlError} from '../errors/index.js';
 
 type Environment = {readonly [name: string]: string | undefined};
 
+export type Repository = {readonly repo: string; readonly revision: string};
+
 // `org/name@revision`; a few old repositories have no organisation, and a revision may contain slashes (`refs/pr/1`).
 const repository = /^(?<repo>(?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@(?<revision>[\w-][\w./-]*))?$/;
 
@@ -22,27 +24,43 @@ export async function locateModel(nameOrPath: string, environment: Environment =
 	const local = resolve(nameOrPath);
 	if (await isDirectory(local)) return local;
 
-	const {repo, revision = 'main'} = repository.exec(nameOrPath)?.groups ?? {};
-	if (repo === undefined || revision.split('/').includes('..')) throw notFound(nameOrPath, [local]);
+	const parsed = parseRepository(nameOrPath);
+	if (parsed === undefined) throw notFound(nameOrPath, [local]);
 
-	const folder = join(cacheDirectory(environment), `models--${repo.replace('/', '--')}`);
+	const {repo, revision} = parsed;
+	const folder = repositoryFolder(cacheDirectory(environment), repo);
 	const ref = join(folder, 'refs', ...revision.split('/'));
 	const commit = await readText(ref);
 	const snapshot = join(folder, 'snapshots', commit ?? revision);
 	if (await isDirectory(snapshot)) return snapshot;
 
-	const command = `hf download ${repo}${revision === 'main' ? '' : ` --revision ${revision}`}`;
+	const command = `npx node-exllama pull ${repo}${revision === 'main' ? '' : `@${revision}`}`;
 	const looked = [local, commit === undefined ? ref : snapshot];
 	throw notFound(nameOrPath, looked, command, await cachedRevisions(folder));
 }
 
+/** Undefined if it is no `org/name[@revision]`. @default of the revision: main */
+export function parseRepository(name: string): Repository | undefined {
+	const {repo, revision = 'main'} = repository.exec(name)?.groups ?? {};
+	if (repo === undefined || revision.split('/').some(part => /^\.{0,2}$/.test(part))) return undefined;
+	return {repo, revision};
+}
+
+/** Where a cache keeps the revisions of a repository. */
+export function repositoryFolder(cache: string, repo: string): string {
+	return join(cache, `models--${repo.replace('/', '--')}`);
+}
+
 /** Root of the cache, as `huggingface_hub` chooses it. */
 export function cacheDirectory(environment: Environment): string {
-	const {HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME} = environment;
+	const {HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE} = environment;
 	const explicit = HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE;
-	if (explicit) return expandHome(explicit);
-	if (HF_HOME) return join(expandHome(HF_HOME), 'hub');
-	return join(expandHome(XDG_CACHE_HOME || '~/.cache'), 'huggingface', 'hub');
+	return explicit ? expandHome(explicit) : join(huggingFaceHome(environment), 'hub');
+}
+
+/** What all clients of the hub share: the cache, and the token of the user. */
+export function huggingFaceHome({HF_HOME, XDG_CACHE_HOME}: Environment): string {
+	return HF_HOME ? expandHome(HF_HOME) : join(expandHome(XDG_CACHE_HOME || '~/.cache'), 'huggingface');
 }
 
 function expandHome(directory: string): string {

@@ -53,6 +53,7 @@ Napi::Object exports_of(Napi::Env env, Napi::Object exports) {
   add<op_table>(exports, "opTable");
   add<cpu_target>(exports, "cpuTarget");
   add<error_codes>(exports, "errorCodes");
+  add<lock_file>(exports, "lockFile");
   add<backends>(exports, "backends");
   add<open_device>(exports, "openDevice");
   add<close_device>(exports, "closeDevice");

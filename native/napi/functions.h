@@ -12,6 +12,8 @@ Napi::Value op_table(const Napi::CallbackInfo& info);
 Napi::Value cpu_target(const Napi::CallbackInfo& info);
 Napi::Value error_codes(const Napi::CallbackInfo& info);
 
+Napi::Value lock_file(const Napi::CallbackInfo& info);
+
 Napi::Value backends(const Napi::CallbackInfo& info);
 Napi::Value open_device(const Napi::CallbackInfo& info);
 Napi::Value close_device(const Napi::CallbackInfo& info);

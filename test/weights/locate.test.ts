@@ -49,9 +49,9 @@ test('says where it looked and how to download', async () => {
 		`  ${path.join(cache, 'models--org--name', 'refs', 'main')}`,
 		'Revisions in the cache: 4.0bpw, 6.0bpw',
 		'If it is on the Hugging Face Hub, download it with',
-		'  hf download org/name',
+		'  npx node-exllama pull org/name',
 	]);
-	expect((await failure('org/name@3.0bpw', cache))!.message).toContain('hf download org/name --revision 3.0bpw');
+	expect((await failure('org/name@3.0bpw', cache))!.message).toContain('npx node-exllama pull org/name@3.0bpw');
 });
 
 test('a revision whose snapshot was deleted', async () => {
@@ -65,7 +65,7 @@ test.each(['./nowhere', '/no/such/directory', 'a/b/c', 'org/name@../../../etc', 
 	async name => {
 		const error = await failure(name, await cacheWith('main'));
 		expect(error).toMatchObject({code: 'EXL_MODEL_NOT_FOUND'});
-		expect(error!.message).not.toContain('hf download');
+		expect(error!.message).not.toContain('node-exllama pull');
 	},
 );
 
