@@ -1,2 +1,2 @@
-export type {ChatMessage, TextPart} from './messages.js';
+export {type ChatMessage, parseMessages, type TextPart} from './messages.js';
 export {ChatTemplate} from './template.js';

@@ -9,7 +9,8 @@ export type StartJob = (signal: AbortSignal, emit: Emit | undefined) => Promise<
 
 /**
 An answer in the making. Iterate it for chunks, or await `text()` or `result`; the job starts when one of them is first
-asked for. Leaving the loop early ends the job and frees what it held.
+asked for. Leaving the loop early ends the job and frees what it held. Whatever goes wrong, from the options on, is the
+same error in all three.
 */
 export class Generation implements AsyncIterable<Chunk> {
 	readonly #start: StartJob;
@@ -19,6 +20,15 @@ export class Generation implements AsyncIterable<Chunk> {
 
 	constructor(start: StartJob) {
 		this.#start = start;
+	}
+
+	/** One of a job that is prepared at once. What is wrong with it comes out of the stream, as everything later does. */
+	static prepare(prepare: () => StartJob): Generation {
+		try {
+			return new Generation(prepare());
+		} catch (error) {
+			return new Generation(() => Promise.reject(error));
+		}
 	}
 
 	/** Everything about the finished answer. Rejects with the signal's reason if the call was aborted. */

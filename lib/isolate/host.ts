@@ -1,9 +1,9 @@
-import {type ChatMessage, ChatTemplate} from '../chat/index.js';
+import {type ChatMessage, ChatTemplate, parseMessages} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {type GenerateResult, Generation} from '../generator/index.js';
+import {type GenerateResult, Generation, type StartJob} from '../generator/index.js';
 import {encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
-import type {LoaderName} from '../options/index.js';
+import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
 import type {Tokenizer} from '../tokenizer/index.js';
 import type {Model} from './model.js';
@@ -46,57 +46,72 @@ export class RemoteModel implements Model {
 	}
 
 	generate(prompt: Prompt, options?: GenerateOptions): Generation {
-		this.#assertOpen();
-		const resolved = parseGenerateOptions(options);
-		const ids = this.#encode(prompt, {addBos: resolved.addBos});
-		return this.#start(async () => ids, resolved);
+		return this.#generation('generate()', prompt, options);
 	}
 
 	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
-		return this.generate(prompt, options).result;
+		return this.#generation('complete()', prompt, options).result;
 	}
 
 	chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation {
-		this.#assertOpen();
-		const resolved = parseGenerateOptions(options);
-		return this.#start(async () => {
-			this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
-			const text = (await this.#chatTemplate).render(messages);
-			return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
-		}, resolved);
+		return Generation.prepare(() => {
+			this.#assertOpen();
+			const resolved = parseGenerateOptions(options, 'chat()');
+			// As they are now: the caller's list may grow before the job starts.
+			const given = parseMessages(messages);
+			const prompt = async () => {
+				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
+				const text = (await this.#chatTemplate).render(given);
+				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
+			};
+			return this.#job(prompt, resolved);
+		});
 	}
 
-	score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
-		this.#assertOpen();
-		const ids = this.#encode(prompt, {});
-		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
-		return this.#parts.process.call({method: 'score', ids}, {signal})[0];
+	score(prompt: Prompt, options: SignalOptions = {}): Promise<ScoreResult> {
+		return quietly(async () => {
+			this.#assertOpen();
+			const {signal} = parseOptions(onlySignal, options, 'score()');
+			const ids = this.#encode(prompt, {});
+			if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
+			return this.#parts.process.call({method: 'score', ids}, {signal})[0];
+		});
 	}
 
-	logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
-		this.#assertOpen();
-		return this.#parts.process.call({method: 'logits', ids: this.#encode(prompt, {})}, {signal})[0];
+	logits(prompt: Prompt, options: SignalOptions = {}): Promise<NativeArray> {
+		return quietly(async () => {
+			this.#assertOpen();
+			const {signal} = parseOptions(onlySignal, options, 'logits()');
+			return this.#parts.process.call({method: 'logits', ids: this.#encode(prompt, {})}, {signal})[0];
+		});
 	}
 
-	dispose(): Promise<void> {
+	async dispose(): Promise<void> {
+		if (!(#disposed in this)) throw new ExlError('EXL_INVALID_ARGUMENT', 'dispose() was called on something else');
 		const {process} = this.#parts;
 		this.#disposed ??= process.close(new ExlError('EXL_DISPOSED', `${process.name} was disposed`));
-		return this.#disposed;
+		await this.#disposed;
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
 		return this.dispose();
 	}
 
-	#start(
-		prompt: () => Promise<readonly number[]>,
-		{signal, logitsHook, ...options}: ResolvedGenerateOptions,
-	): Generation {
+	#generation(what: string, prompt: Prompt, options: GenerateOptions | undefined): Generation {
+		return Generation.prepare(() => {
+			this.#assertOpen();
+			const resolved = parseGenerateOptions(options, what);
+			const ids = this.#encode(prompt, {addBos: resolved.addBos});
+			return this.#job(async () => ids, resolved);
+		});
+	}
+
+	#job(prompt: () => Promise<readonly number[]>, {signal, logitsHook, ...options}: ResolvedGenerateOptions): StartJob {
 		if (logitsHook) {
 			const message = "logitsHook must not be given with isolation: 'process': a function cannot go to another process";
 			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
 		}
-		return new Generation(async (left, emit) => {
+		return async (left, emit) => {
 			const {process} = this.#parts;
 			const ids = await prompt();
 			const [result, id] = process.call(
@@ -105,7 +120,7 @@ export class RemoteModel implements Model {
 			);
 			left.addEventListener('abort', () => process.leave(id), {once: true});
 			return result;
-		});
+		};
 	}
 
 	#encode(prompt: Prompt, options: Parameters<typeof encodePrompt>[1]): readonly number[] {
@@ -115,4 +130,11 @@ export class RemoteModel implements Model {
 	#assertOpen(): void {
 		if (this.#disposed) throw new ExlError('EXL_DISPOSED', `${this.#parts.process.name} was used after dispose()`);
 	}
+}
+
+/** A failure that nobody awaits does not end the process. */
+function quietly<T>(work: () => Promise<T>): Promise<T> {
+	const promise = work();
+	promise.catch(() => {});
+	return promise;
 }

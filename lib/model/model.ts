@@ -1,10 +1,10 @@
 import {type PagedSequence, type PageTable, pageTokens} from '../cache/index.js';
-import {type ChatMessage, ChatTemplate} from '../chat/index.js';
+import {type ChatMessage, ChatTemplate, parseMessages} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
-import {type Emit, type GenerateResult, Generation, onAbort, Scheduler} from '../generator/index.js';
+import {type Emit, type GenerateResult, Generation, onAbort, Scheduler, type StartJob} from '../generator/index.js';
 import {Holding} from '../memory/index.js';
 import type {NativeArray} from '../native/index.js';
-import type {LoaderName} from '../options/index.js';
+import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
 import type {Tokenizer} from '../tokenizer/index.js';
 import type {ModelEngine} from './engine.js';
@@ -81,38 +81,37 @@ export class Model {
 	Continues a prompt. Nothing runs until the result is asked for. Jobs of one model run side by side, and share what
 	their prompts have in common; each gives the text it would give alone.
 
-	@throws {ExlError} `EXL_INVALID_ARGUMENT` at once; when the job starts `EXL_CONTEXT_LENGTH` or `EXL_CACHE_FULL` for
-	a prompt that is too long, `EXL_DISPOSED`.
+	It never throws: what it was given is checked at once, and every error comes out of the stream, of `text()` and of
+	`result`: `EXL_INVALID_ARGUMENT`, `EXL_CONTEXT_LENGTH` or `EXL_CACHE_FULL` for a prompt that is too long, `EXL_DISPOSED`.
 	*/
 	generate(prompt: Prompt, options?: GenerateOptions): Generation {
-		this.#assertOpen();
-		const resolved = parseGenerateOptions(options);
-		return this.continue(this.#encode(prompt, {addBos: resolved.addBos}), resolved);
+		return this.#generation('generate()', prompt, options);
+	}
+
+	/** `generate()`, waited for. */
+	complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
+		return this.#generation('complete()', prompt, options).result;
 	}
 
 	/** @internal `generate()` of what was checked before. */
 	continue(promptIds: readonly number[], options: ResolvedGenerateOptions): Generation {
-		return this.#start(async () => promptIds, options);
+		return new Generation(this.#job(async () => promptIds, options));
 	}
 
-	/** `generate()`, waited for. */
-	async complete(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult> {
-		return this.generate(prompt, options).result;
-	}
-
-	/**
-	Answers a conversation, written out by the model's own chat template.
-
-	@throws {ExlError} `EXL_MODEL_UNSUPPORTED`, when the job starts, if the model has no template.
-	*/
+	/** Answers a conversation, written out by the model's own chat template: without one `EXL_MODEL_UNSUPPORTED`. */
 	chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation {
-		this.#assertOpen();
-		const resolved = parseGenerateOptions(options);
-		return this.#start(async () => {
-			this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
-			const text = (await this.#chatTemplate).render(messages);
-			return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
-		}, resolved);
+		return Generation.prepare(() => {
+			this.#assertOpen();
+			const resolved = parseGenerateOptions(options, 'chat()');
+			// As they are now: the caller's list may grow before the job starts.
+			const given = parseMessages(messages);
+			const prompt = async () => {
+				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
+				const text = (await this.#chatTemplate).render(given);
+				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
+			};
+			return this.#job(prompt, resolved);
+		});
 	}
 
 	/**
@@ -120,8 +119,9 @@ export class Model {
 
 	@param prompt Scored as one window; at most as long as the cache.
 	*/
-	async score(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<ScoreResult> {
+	async score(prompt: Prompt, options: SignalOptions = {}): Promise<ScoreResult> {
 		this.#assertOpen();
+		const {signal} = parseOptions(onlySignal, options, 'score()');
 		const ids = this.#encode(prompt, {});
 		if (ids.length < 2) throw new ExlError('EXL_INVALID_ARGUMENT', 'at least 2 tokens are needed for a score');
 		return this.#borrow(ids, signal, async (window, ended) => {
@@ -130,8 +130,9 @@ export class Model {
 	}
 
 	/** Logits of the token after `prompt`: `[vocabulary]`, in the type the device computes with. */
-	async logits(prompt: Prompt, {signal}: {signal?: AbortSignal} = {}): Promise<NativeArray> {
+	async logits(prompt: Prompt, options: SignalOptions = {}): Promise<NativeArray> {
 		this.#assertOpen();
+		const {signal} = parseOptions(onlySignal, options, 'logits()');
 		const ids = this.#encode(prompt, {});
 		return this.#borrow(ids, signal, async (window, ended) => {
 			const logits = await window.logits(await this.#programs.get('logits'), ended);
@@ -158,12 +159,21 @@ export class Model {
 		await this.#holding.release();
 	}
 
-	#start(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): Generation {
-		return new Generation(async (left, emit) => {
+	#generation(what: string, prompt: Prompt, options: GenerateOptions | undefined): Generation {
+		return Generation.prepare(() => {
+			this.#assertOpen();
+			const resolved = parseGenerateOptions(options, what);
+			const ids = this.#encode(prompt, {addBos: resolved.addBos});
+			return this.#job(async () => ids, resolved);
+		});
+	}
+
+	#job(prompt: () => Promise<readonly number[]>, options: ResolvedGenerateOptions): StartJob {
+		return async (left, emit) => {
 			this.#closing.signal.throwIfAborted();
 			options.signal?.throwIfAborted();
 			return this.#run(await prompt(), options, left, emit);
-		});
+		};
 	}
 
 	async #run(

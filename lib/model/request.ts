@@ -37,6 +37,12 @@ export function jobRequest(
 	const healed = options.tokenHealing ? healPrompt(tokenizer, given) : undefined;
 	const promptIds = healed?.promptIds ?? given;
 	const seed = options.seed ?? randomInt(2 ** 47);
+	const known = Math.min(vocabulary, tokenizer.vocabSize);
+	const unknown = options.stop.ids.find(id => id >= known);
+	if (unknown !== undefined) {
+		const message = `stop must have token ids from 0 to ${known - 1}; got ${unknown}`;
+		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'stop'});
+	}
 	const stopIds = new Set([...place.stopIds, ...options.stop.ids]);
 	const prompts = negativeIds ? [promptIds, negativeIds] : [promptIds];
 	if (prompts.length > engine.maxSequences) {

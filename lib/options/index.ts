@@ -11,4 +11,5 @@ export {
 	threadCount,
 } from './load.js';
 export {describe, parseArgument, parseOptions} from './parse.js';
-export {abortSignal, callback, integer, named, numberWhere, oneOf, optionsOf, trueOrFalse} from './schemas.js';
+export {callback, integer, named, numberWhere, oneOf, optionsOf, trueOrFalse} from './schemas.js';
+export {abortSignal, onlySignal, type SignalOptions} from './signal.js';

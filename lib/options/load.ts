@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import {type DeviceName, deviceName} from './device.js';
 import {parseOptions} from './parse.js';
-import {abortSignal, callback, integer, oneOf, optionsOf} from './schemas.js';
+import {callback, integer, oneOf, optionsOf} from './schemas.js';
+import {abortSignal} from './signal.js';
 
 /** See `LoadOptions.cache`. */
 export type CacheTypeName = (typeof cacheTypes)[number];

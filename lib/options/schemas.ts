@@ -46,9 +46,3 @@ export const trueOrFalse: v.GenericSchema<boolean> = v.boolean('true or false');
 export function callback<T extends (...args: never) => unknown>(): v.GenericSchema<T> {
 	return v.custom<T>(value => typeof value === 'function', 'a function');
 }
-
-/** Recognised by what it can do: a signal of another realm or of a polyfill is as good. */
-export const abortSignal: v.GenericSchema<AbortSignal> = v.custom<AbortSignal>(value => {
-	const signal = value as Partial<AbortSignal> | null;
-	return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
-}, 'an AbortSignal');

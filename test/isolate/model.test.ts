@@ -112,10 +112,12 @@ describe('an isolated model', () => {
 		const disposed = expect.objectContaining({code: 'EXL_DISPOSED'});
 		await expect(running).rejects.toEqual(disposed);
 		await expect(before.result).rejects.toEqual(disposed);
-		for (const call of ['generate', 'complete', 'score', 'logits'] as const) {
-			expect(() => short[call](prompt), call).toThrow(disposed);
+		for (const call of ['complete', 'score', 'logits'] as const) {
+			await expect(short[call](prompt), call).rejects.toEqual(disposed);
 		}
-		expect(() => short.chat([])).toThrow(disposed);
+		for (const stream of [short.generate(prompt), short.chat([])]) {
+			await expect(stream.result).rejects.toEqual(disposed);
+		}
 		expect(short.tokenizer.decode(short.tokenizer.encode(prompt))).toBe(prompt);
 	});
 });
@@ -275,7 +277,7 @@ describe('an error', () => {
 			expect(await caught(call(model))).toMatchObject({name: 'ExlError', code, message, ...(op && {op})});
 		}
 		for (const wrong of [null, 7] as unknown[])
-			expect(() => model.generate(prompt, wrong as object)).toThrow('must be an object');
+			await expect(model.generate(prompt, wrong as object).text()).rejects.toThrow('must be an object');
 	});
 
 	it('of the child keeps its code, its place and its cause', async () => {
