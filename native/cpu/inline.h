@@ -8,3 +8,10 @@
 #define EXL_INLINE [[gnu::always_inline]] inline
 #define EXL_NOINLINE [[gnu::noinline]]
 #endif
+
+// Before a loop over registers: Clang would leave a long one rolled, and what it indexes in memory.
+#if defined(__clang__)
+#define EXL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EXL_UNROLL
+#endif

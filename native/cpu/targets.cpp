@@ -3,9 +3,6 @@
 #include <string>
 #include <vector>
 
-#if EXL_CPU_HAS_AVXVNNI && defined(__GNUC__)
-#include <cpuid.h>
-#endif
 #if EXL_CPU_HAS_NEON && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -13,6 +10,7 @@
 
 #include "base/error.h"
 #include "cpu/backend.h"
+#include "cpu/x86.h"
 
 namespace exl::cpu {
 
@@ -52,14 +50,6 @@ extern const Target target;
 
 namespace {
 
-#if EXL_CPU_HAS_AVXVNNI && defined(__GNUC__)
-// Not every compiler that has its instructions has it in __builtin_cpu_supports().
-bool avx_vnni_exists() {
-  unsigned a, b, c, d;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
-}
-#endif
-
 #if EXL_CPU_HAS_NEON
 bool neon_dot_product_runs() {
 #if defined(__linux__)
@@ -74,34 +64,25 @@ bool neon_dot_product_runs() {
 
 std::vector<const Target*> usable_targets() {
   std::vector<const Target*> usable;
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-  __builtin_cpu_init();
-  [[maybe_unused]] const bool avx2_runs = __builtin_cpu_supports("avx2") &&
-                                          __builtin_cpu_supports("fma") &&
-                                          __builtin_cpu_supports("f16c");
-  [[maybe_unused]] const bool avx512_runs =
-      avx2_runs && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  [[maybe_unused]] const bool avx512vnni_runs = avx512_runs && __builtin_cpu_supports("avx512vnni");
+  [[maybe_unused]] const X86 x86 = read_x86();
 #if EXL_CPU_HAS_ZEN4
-  if (avx512vnni_runs && __builtin_cpu_is("amd")) usable.push_back(&zen4::target);
+  if (x86.avx512_vnni && x86.amd) usable.push_back(&zen4::target);
 #endif
 #if EXL_CPU_HAS_AVX512VNNI
-  if (avx512vnni_runs) usable.push_back(&avx512vnni::target);
+  if (x86.avx512_vnni) usable.push_back(&avx512vnni::target);
 #endif
 #if EXL_CPU_HAS_ZEN4
   // Runs on all others too, only slower: what it computes is tested everywhere.
-  if (avx512vnni_runs && !__builtin_cpu_is("amd")) usable.push_back(&zen4::target);
+  if (x86.avx512_vnni && !x86.amd) usable.push_back(&zen4::target);
 #endif
 #if EXL_CPU_HAS_AVX512
-  if (avx512_runs) usable.push_back(&avx512::target);
+  if (x86.avx512) usable.push_back(&avx512::target);
 #endif
 #if EXL_CPU_HAS_AVXVNNI
-  if (avx2_runs && avx_vnni_exists()) usable.push_back(&avxvnni::target);
+  if (x86.avx_vnni) usable.push_back(&avxvnni::target);
 #endif
 #if EXL_CPU_HAS_AVX2
-  if (avx2_runs) usable.push_back(&avx2::target);
-#endif
+  if (x86.avx2) usable.push_back(&avx2::target);
 #endif
 #if EXL_CPU_HAS_NEON
   if (neon_dot_product_runs()) usable.push_back(&neon::target);

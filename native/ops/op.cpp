@@ -41,8 +41,8 @@ std::string size_text(int64_t size) {
 }
 
 // Matches one alternative; returns an objection or nothing.
-std::string bind(const std::string& pattern, const char* port, const Shape& shape,
-                 Binding& binding) {
+std::string match(const std::string& pattern, const char* port, const Shape& shape,
+                  Binding& binding) {
   std::vector<std::string> names = words(pattern);
   const bool leading = !names.empty() && names[0] == "...";
   if (leading) names.erase(names.begin());
@@ -81,7 +81,7 @@ std::string bind_alternatives(const char* patterns, const char* port, const Shap
   std::string objection;
   for (std::string pattern; std::getline(stream, pattern, '|');) {
     Binding attempt = binding;
-    objection = bind(pattern, port, shape, attempt);
+    objection = match(pattern, port, shape, attempt);
     if (objection.empty()) {
       binding = std::move(attempt);
       return {};

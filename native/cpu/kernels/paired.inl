@@ -29,14 +29,17 @@ template <int kBits, int kRows, int i>
 EXL_INLINE void multiply_pairs(Sums (&sums)[kRows][kQuantTiles], Sums (&of_codes)[kQuantTiles],
                                const Bytes (&quad)[kQuantTiles], const std::byte* words) {
   Half even[kQuantTiles], odd[kQuantTiles];
+  EXL_UNROLL
   for (int t = 0; t < kQuantTiles; t++) {
     even[t] = half_of<kBits, 0>(quad[t]);
     odd[t] = half_of<kBits, 1>(quad[t]);
     add_dot<0>(of_codes[t], even[t], odd[t]);
   }
+  EXL_UNROLL
   for (int r = 0; r < kRows; r++) {
     const Half x_even = broadcast_half(words + r * 64 + i * 8);
     const Half x_odd = broadcast_half(words + r * 64 + i * 8 + 4);
+    EXL_UNROLL
     for (int t = 0; t < kQuantTiles; t++)
       add_dot<0>(sums[r][t], add_words(x_even, odd[t]), add_words(x_odd, even[t]));
   }

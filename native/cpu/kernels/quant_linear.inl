@@ -44,9 +44,12 @@ template <int kBits, int kRows, int i, int kHalf>
 EXL_INLINE void multiply_half(Sums (&sums)[kRows][kQuantTiles], const Bytes (&quad)[kQuantTiles],
                               const std::byte* words) {
   Half codes[kQuantTiles];
+  EXL_UNROLL
   for (int t = 0; t < kQuantTiles; t++) codes[t] = half_of<kBits, kHalf>(quad[t]);
+  EXL_UNROLL
   for (int r = 0; r < kRows; r++) {
     const auto four = broadcast_half(words + r * 64 + i * 8 + kHalf * 4);
+    EXL_UNROLL
     for (int t = 0; t < kQuantTiles; t++) add_dot<kHalf>(sums[r][t], codes[t], four);
   }
 }
@@ -65,6 +68,7 @@ EXL_INLINE void multiply_quad(Open<kRows>& open, const std::byte* const* chunk,
                               const std::byte* words) {
   constexpr int places = Open<kRows>::kPlaces;
   Bytes quad[kQuantTiles];
+  EXL_UNROLL
   for (int t = 0; t < kQuantTiles; t++) quad[t] = codes_of<kBits, i>(chunk[t]);
   if constexpr (is_paired<kRows, i>()) {
     multiply_pairs<kBits, kRows, i>(open.sums[0], open.code_pairs, quad, words);
@@ -109,25 +113,33 @@ EXL_NOINLINE void multiply_span(Cursor& cursor, int chunks, const Floats (&scale
                                 const Ints (&minus_zero)[kQuantTiles], Outputs<kRows>& outputs) {
   Cursor at = cursor;
   Open<kRows> open;
+  EXL_UNROLL
   for (int t = 0; t < kQuantTiles; t++) {
     open.code_pairs[t] = sums_from(set_int(0));
+    EXL_UNROLL
     for (int r = 0; r < kRows; r++) {
       const Ints start = mul_int(minus_zero[t], set_int(at.sums[r]));
       open.sums[0][r][t] = sums_from(without_pairs<kRows>(start, set_int(at.pairs[r])));
+      EXL_UNROLL
       for (int p = 1; p < open.kPlaces; p++) open.sums[p][r][t] = sums_from(set_int(0));
     }
   }
   for (int c = 0; c < chunks; c++) {
-    for (int t = 0; t < kQuantTiles; t++)
-      for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
+    EXL_UNROLL
+    for (int t = 0; t < kQuantTiles; t++) EXL_UNROLL
+    for (int v = 0; v < kBits; v++) prefetch(at.codes[t] + at.ahead + v * 64);
     multiply_chunk<kBits, kRows>(open, at.codes, at.words);
+    EXL_UNROLL
     for (int t = 0; t < kQuantTiles; t++) at.codes[t] += kBits * 64;
     at.words += kRows * 64;
   }
+  EXL_UNROLL
   for (int r = 0; r < kRows; r++) {
     const Floats step = set(at.steps[r]);
+    EXL_UNROLL
     for (int t = 0; t < kQuantTiles; t++) {
       Ints sum = total(open.sums[0][r][t]);
+      EXL_UNROLL
       for (int p = 1; p < open.kPlaces; p++) sum = add_int(sum, total(open.sums[p][r][t]));
       sum = without_pairs<kRows>(sum, total(open.code_pairs[t]));
       float* y = outputs.y[r][t];
