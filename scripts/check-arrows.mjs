@@ -40,9 +40,9 @@ const nativeArrows = {
 	sampling: ['base'],
 	quant: ['base', 'memory'],
 	core: ['base', 'ops', 'memory', 'sampling', 'quant'],
-	reference: ['base', 'core', 'quant', 'sampling'],
-	cpu: ['base', 'core', 'quant', 'memory', 'sampling'],
-	library: ['base', 'core', 'quant', 'memory', 'sampling'],
+	reference: ['base', 'core', 'ops', 'quant', 'sampling'],
+	cpu: ['base', 'core', 'ops', 'quant', 'memory', 'sampling'],
+	library: ['base', 'core', 'ops', 'quant', 'memory', 'sampling'],
 	// A library of its own: of core it knows the header it is spoken to by.
 	cuda: ['base', 'library'],
 };

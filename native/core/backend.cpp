@@ -5,18 +5,27 @@
 namespace exl {
 
 Dtype Backend::value_type(const Op& op, size_t output) const {
-  const std::string_view name = op.name;
-  if (name == "sample") return Dtype::I32;
-  if (name == "top_k") return output == 0 ? Dtype::F32 : Dtype::I32;
-  // Half an angle's digits would be gone, and log-probabilities are for people to read.
-  const bool is_half = dtype_size(activation_type()) == 2;
-  if (is_half && (name == "rope_angles" || name == "token_log_prob")) return Dtype::F32;
-  return activation_type();
+  const Dtype activation = activation_type();
+  switch (op.outputs[output].result) {
+    case Result::Int:
+      return Dtype::I32;
+    case Result::Float:
+      return dtype_size(activation) < dtype_size(Dtype::F32) ? Dtype::F32 : activation;
+    case Result::Activation:
+      return activation;
+  }
+  return activation;
+}
+
+std::vector<Kernel> join(std::initializer_list<Kernels> lists) {
+  std::vector<Kernel> all;
+  for (const Kernels& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
 }
 
 const Kernel* Backend::find_kernel(Call& call, std::string& objections) const {
   for (const Kernel& kernel : kernels()) {
-    if (std::string_view(kernel.op) != call.op->name) continue;
+    if (kernel.op != call.op) continue;
     const std::string objection = kernel.refuses ? kernel.refuses(call) : std::string();
     if (objection.empty()) return &kernel;
     objections += std::string("\n  ") + kernel.name + ": " + objection;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,12 +45,14 @@ struct Call {
     return attributes[size_t(op->attribute_index(name))];
   }
 
-  // The weight of input `i` as the backend's own type, or null if it is absent or another type.
-  template <typename T>
-  const T* weight(int i) const {
-    return dynamic_cast<const T*>(inputs[size_t(i)].weight.get());
-  }
+  const Weight* weight(int i) const { return inputs[size_t(i)].weight.get(); }
 };
+
+// A weight as the backend's own type, or null if it is absent or another type.
+template <typename T>
+const T* weight_as(const Weight* weight) {
+  return dynamic_cast<const T*>(weight);
+}
 
 // What a kernel may use while it runs.
 struct Run {
@@ -61,10 +64,12 @@ class Backend;
 
 // Kernels of one op are tried in order; the first that does not refuse is taken.
 struct Kernel {
-  const char* op;
+  const Op* op;
   const char* name;
-  std::string (*refuses)(const Call&);             // an objection, or nothing; null: never refuses
-  size_t (*scratch)(const Backend&, const Call&);  // for the call at its largest; null: none
+  // An objection, or nothing; null: never refuses.
+  std::string (*refuses)(const Call&) = nullptr;
+  // For the call at its largest; null: none.
+  size_t (*scratch)(const Backend&, const Call&) = nullptr;
   void (*run)(Backend&, const Call&, const Run&);
 
   // Of a backend with memory of its own: waits for the device, and has its scratch and (see
@@ -74,6 +79,10 @@ struct Kernel {
   // Does what `run` does for calls of one first input, one after another; null: it does no better.
   void (*run_group)(Backend&, std::span<const Call>, const Run&) = nullptr;
 };
+
+// A backend lists the rows that stand beside its kernels.
+using Kernels = std::span<const Kernel>;
+std::vector<Kernel> join(std::initializer_list<Kernels> lists);
 
 // What makes two steps of a program the same but for the contents of memory.
 struct StepSize {
@@ -97,7 +106,7 @@ class Backend {
   virtual Dtype cache_type() const = 0;  // how it holds an fp16 cache
   // Of an output of an op.
   Dtype value_type(const Op& op, size_t output) const;
-  virtual std::span<const Kernel> kernels() const = 0;
+  virtual Kernels kernels() const = 0;
 
   // Null: it computes in host memory.
   virtual std::shared_ptr<DeviceMemory> memory() const { return nullptr; }

@@ -2,11 +2,20 @@
 
 #include <algorithm>
 
+#include "ops/add.h"
+#include "ops/cache_write.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+#include "ops/rope.h"
+#include "ops/sample.h"
+
 namespace exl {
 
 namespace {
 
 using Ops = std::vector<OpRecord>;
+
+bool is(const OpRecord& record, const Op& op) { return record.op == &op; }
 
 bool is_value(const Operand& operand) { return operand.kind == Operand::Kind::Value; }
 
@@ -35,13 +44,13 @@ bool runs(const Backend& backend, const Recording& recording, const OpRecord& re
 
 // x + y, then the norm of the sum.
 void fuse_norm(Recording& r, const Backend& backend, size_t at) {
-  if (at + 1 >= r.ops.size() || !is(r.ops[at], "add")) return;
+  if (at + 1 >= r.ops.size() || !is(r.ops[at], ops::add)) return;
   const OpRecord &sum = r.ops[at], &norm = r.ops[at + 1];
-  const char* name = is(norm, "rms_norm")     ? "add_rms_norm"
-                     : is(norm, "layer_norm") ? "add_layer_norm"
-                                              : nullptr;
-  if (!name || !same_value(sum.outputs[0], norm.inputs[0]) || !is_value(norm.outputs[0])) return;
-  OpRecord fused{&find_op(name),
+  const Op* const op = is(norm, ops::rms_norm)     ? &ops::add_rms_norm
+                       : is(norm, ops::layer_norm) ? &ops::add_layer_norm
+                                                   : nullptr;
+  if (!op || !same_value(sum.outputs[0], norm.inputs[0]) || !is_value(norm.outputs[0])) return;
+  OpRecord fused{op,
                  norm.path,
                  {sum.inputs[0], sum.inputs[1]},
                  {sum.outputs[0], norm.outputs[0]},
@@ -54,13 +63,13 @@ void fuse_norm(Recording& r, const Backend& backend, size_t at) {
 
 // Queries and keys turn by the same angles, then keys and values are stored.
 void fuse_rope(Recording& r, const Backend& backend, size_t at) {
-  if (!is(r.ops[at], "cache_write")) return;
+  if (!is(r.ops[at], ops::cache_write)) return;
   const OpRecord& write = r.ops[at];
   if (!is_value(write.inputs[1]) || readers(r, write.inputs[0]) != 1) return;
   // Turned queries may not be wanted before the keys are stored.
   size_t keys = at, queries = at;
-  for (size_t i = at; i-- > 0 && !is(r.ops[i], "cache_write");) {
-    if (!is(r.ops[i], "rope")) continue;
+  for (size_t i = at; i-- > 0 && !is(r.ops[i], ops::cache_write);) {
+    if (!is(r.ops[i], ops::rope)) continue;
     if (same_value(r.ops[i].outputs[0], write.inputs[0])) {
       keys = i;
     } else if (queries == at && is_value(r.ops[i].outputs[0])) {
@@ -72,7 +81,7 @@ void fuse_rope(Recording& r, const Backend& backend, size_t at) {
   if (!same_value(q.inputs[1], k.inputs[1]) || q.attributes != k.attributes) return;
   for (size_t i = queries; i < at; i++)
     if (reads(r.ops[i], q.outputs[0])) return;
-  OpRecord fused{&find_op("rope_cache_write"),
+  OpRecord fused{&ops::rope_cache_write,
                  write.path,
                  {q.inputs[0], k.inputs[0], write.inputs[1], k.inputs[1]},
                  {q.outputs[0]},
@@ -86,10 +95,10 @@ void fuse_rope(Recording& r, const Backend& backend, size_t at) {
 
 // Linear layers follow the first that reads the same input.
 void gather_linears(Ops& ops, size_t at) {
-  if (!is(ops[at], "linear")) return;
+  if (!is(ops[at], ops::linear)) return;
   size_t end = at + 1;
   for (size_t i = at + 1; i < ops.size(); i++) {
-    if (!is(ops[i], "linear") || !same_value(ops[i].inputs[0], ops[at].inputs[0])) continue;
+    if (!is(ops[i], ops::linear) || !same_value(ops[i].inputs[0], ops[at].inputs[0])) continue;
     std::rotate(ops.begin() + long(end), ops.begin() + long(i), ops.begin() + long(i) + 1);
     end++;
   }
@@ -98,9 +107,9 @@ void gather_linears(Ops& ops, size_t at) {
 // The largest logits are all that most samplers look at.
 void pick_logits(Recording& r, const Backend& backend, size_t at) {
   OpRecord& draw = r.ops[at];
-  if (!is(draw, "sample") || !is_value(draw.inputs[0])) return;
+  if (!is(draw, ops::sample) || !is_value(draw.inputs[0])) return;
   const double vocabulary = draw.attributes[size_t(draw.op->attribute_index("vocabulary"))];
-  const Op& op = find_op("top_k");
+  const Op& op = ops::top_k;
   std::vector<Operand> outputs;
   for (const Shape& shape : infer_shapes(op, {draw.inputs[0].shape})) {
     Operand operand;
@@ -133,7 +142,7 @@ void lower(Recording& recording, const Backend& backend) {
   }
   for (size_t i = 0; i < recording.ops.size(); i++) gather_linears(recording.ops, i);
   for (size_t i = 0; i < recording.ops.size(); i++)
-    if (is(recording.ops[i], "sample")) return pick_logits(recording, backend, i);
+    if (is(recording.ops[i], ops::sample)) return pick_logits(recording, backend, i);
 }
 
 }  // namespace exl

@@ -9,6 +9,16 @@
 
 namespace exl {
 
+namespace {
+
+const Weight& first_weight(const OpRecord& record) {
+  return *std::find_if(record.inputs.begin(), record.inputs.end(), [](const Operand& input) {
+            return input.kind == Operand::Kind::Weight;
+          })->weight;
+}
+
+}  // namespace
+
 Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Allocator& allocate)
     : backend_(std::move(backend)), recording_(std::move(recording)) {
   const Recording& r = recording_;
@@ -43,7 +53,7 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
         if (record.inputs[k].kind == Operand::Kind::Slot)
           call.inputs[k].tensor.data = slot_data_[size_t(record.inputs[k].slot)];
     }
-    if (is(record, "embed")) vocabulary_ = record.inputs[1].weight->shape[0];
+    if (record.op->embeds) vocabulary_ = first_weight(record).shape[0];
     kernels_.push_back(&kernel);
     calls_.push_back(std::move(call));
   }
@@ -184,7 +194,7 @@ void Program::remember_drawn() {
   const int32_t* sequences = slot_data_[size_t(Slot::Sequences)];
   const int32_t* rows = slot_data_[size_t(Slot::Outputs)];
   for (const Call& call : calls_) {
-    if (std::string_view(call.op->name) != "sample" || samplers_.empty()) continue;
+    if (!call.op->samples || samplers_.empty()) continue;
     const int32_t* ids = call.out().as<int32_t>();
     for (int64_t i = 0; i < outputs_; i++)
       if (ids[i] >= 0) drawn_[size_t(sequences[rows[i]])] = ids[i];

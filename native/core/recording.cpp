@@ -8,8 +8,8 @@ namespace exl {
 
 namespace {
 
-// Logits are worth all of their digits: what a linear layer computes for nobody but those who draw
-// or judge tokens is of floats, whatever the other activations are.
+// Logits stay fp32 where other activations are fp16: an output that only sampling or scoring reads
+// is widened.
 void widen_logits(const Recording& recording, std::vector<Dtype>& types) {
   std::vector<bool> is_logits(types.size(), false);
   const auto mark = [&](const std::vector<Operand>& operands, bool logits) {
@@ -17,17 +17,14 @@ void widen_logits(const Recording& recording, std::vector<Dtype>& types) {
       if (operand.kind == Operand::Kind::Value) is_logits[size_t(operand.value)] = logits;
   };
   for (const OpRecord& record : recording.ops)
-    if (is(record, "linear")) mark(record.outputs, true);
+    if (record.op->makes_logits) mark(record.outputs, true);
   for (const OpRecord& record : recording.ops)
-    if (!is(record, "sample") && !is(record, "token_log_prob") && !is(record, "top_k"))
-      mark(record.inputs, false);
+    if (!record.op->reads_logits) mark(record.inputs, false);
   for (size_t i = 0; i < types.size(); i++)
     if (is_logits[i] && dtype_size(types[i]) == 2) types[i] = Dtype::F32;
 }
 
 }  // namespace
-
-bool is(const OpRecord& record, std::string_view name) { return name == record.op->name; }
 
 void check_shapes(const OpRecord& record) {
   std::vector<Shape> shapes;

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/backend.h"
@@ -41,8 +40,6 @@ struct Recording {
   int threads = 1;
   bool lowered = true;  // see core/lower.h; without it the ops are those that were recorded
 };
-
-bool is(const OpRecord& record, std::string_view op);
 
 // Throws ShapeMismatch.
 void check_shapes(const OpRecord& record);

@@ -1,3 +1,5 @@
+#include "ops/attention.h"
+
 #include <algorithm>
 
 #include "cpu/backend.h"
@@ -30,38 +32,38 @@ void for_each_block(const Tensor& sequences, int64_t rows, F run) {
 
 int64_t query_floats(int64_t dim) { return kAttentionTile + 2 * ((dim + 15) / 16 * 16); }
 
-int64_t block_queries(const Call& call) {
-  return kRowBlock * (call.in(0).shape[1] / call.cache(1).key_heads);
+// What a thread needs for a block.
+int64_t block_floats(const AttentionCall<Call>& op) {
+  return kRowBlock * (op.q.shape[1] / op.cache.key_heads) * query_floats(op.cache.dim);
 }
 
-}  // namespace
-
-size_t attention_scratch_bytes(const Backend& backend, const Call& call) {
+size_t attention_scratch(const Backend& backend, const Call& call) {
   const int threads = static_cast<const CpuBackend&>(backend).pool.threads();
-  return size_t(threads * block_queries(call) * query_floats(call.cache(1).dim)) * sizeof(float);
+  return size_t(threads * block_floats(AttentionCall(call))) * sizeof(float);
 }
 
 void attention(Backend& backend, const Call& call, const Run& run) {
   auto& cpu = static_cast<CpuBackend&>(backend);
-  const Tensor &q = call.in(0), &pages = call.in(4);
-  const LayerCache& cache = call.cache(1);
-  const int32_t* sequences = call.in(3).as<int32_t>();
+  const AttentionCall op(call);
+  const Tensor &q = op.q, &pages = op.step.pages;
+  const LayerCache& cache = op.cache;
+  const int32_t* sequences = op.step.sequences.as<int32_t>();
   Attention attention{q.as<float>(),
-                      call.out().as<float>(),
+                      op.y.as<float>(),
                       codes_of(cache.keys),
                       codes_of(cache.values),
-                      call.in(2).as<int32_t>(),
+                      op.step.positions.as<int32_t>(),
                       pages.as<int32_t>(),
                       q.shape[1],
                       cache.key_heads,
                       cache.dim,
-                      int64_t(call.attribute("window")),
-                      float(call.attribute("scale")),
-                      float(call.attribute("softcap"))};
+                      op.window,
+                      float(op.scale),
+                      float(op.softcap)};
 
   std::vector<RowBlock> blocks;
-  for_each_block(call.in(3), q.shape[0], [&](RowBlock block) { blocks.push_back(block); });
-  const int64_t per_thread = block_queries(call) * query_floats(cache.dim);
+  for_each_block(op.step.sequences, q.shape[0], [&](RowBlock block) { blocks.push_back(block); });
+  const int64_t per_thread = block_floats(op);
   const int64_t tasks = int64_t(blocks.size()) * cache.key_heads;
   const auto run_task = [&](int64_t task, int thread) {
     const RowBlock& block = blocks[size_t(task / cache.key_heads)];
@@ -77,5 +79,13 @@ void attention(Backend& backend, const Call& call, const Run& run) {
   else
     for (int64_t task = 0; task < tasks; task++) run_task(task, 0);
 }
+
+constexpr Kernel kKernels[] = {
+    {.op = &ops::attention, .name = "cpu", .scratch = attention_scratch, .run = attention},
+};
+
+}  // namespace
+
+constinit const Kernels attention_kernels = kKernels;
 
 }  // namespace exl::cpu

@@ -1,6 +1,5 @@
 #include "cpu/backend.h"
 
-#include <array>
 #include <cstring>
 
 #include "base/float16.h"
@@ -8,23 +7,6 @@
 namespace exl::cpu {
 
 namespace {
-
-constexpr std::array kKernels = {
-    Kernel{"embed", "cpu", nullptr, nullptr, embed},
-    Kernel{"rms_norm", "cpu", nullptr, rms_norm_scratch, rms_norm},
-    Kernel{"layer_norm", "cpu", nullptr, nullptr, layer_norm},
-    Kernel{"linear", "cpu quantised", quant_linear_refuses, quant_linear_scratch, quant_linear},
-    Kernel{"linear", "cpu float", float_linear_refuses, nullptr, float_linear},
-    Kernel{"rope_angles", "cpu", nullptr, nullptr, rope_angles},
-    Kernel{"rope", "cpu", nullptr, nullptr, rope},
-    Kernel{"cache_write", "cpu", nullptr, nullptr, cache_write},
-    Kernel{"attention", "cpu", nullptr, attention_scratch_bytes, attention},
-    Kernel{"add", "cpu", nullptr, nullptr, add},
-    Kernel{"silu_mul", "cpu", nullptr, nullptr, silu_mul},
-    Kernel{"gather_rows", "cpu", nullptr, nullptr, gather_rows},
-    Kernel{"sample", "cpu", nullptr, sample_scratch, sample},
-    Kernel{"token_log_prob", "cpu", nullptr, nullptr, token_log_prob},
-};
 
 std::shared_ptr<Weight> load_vector(const FloatSource& source, const Allocator& allocate,
                                     const std::string& label) {
@@ -49,7 +31,11 @@ void widen(const void* from, Dtype dtype, int64_t first, int64_t count, float* t
     to[i] = dtype == Dtype::F16 ? half_to_float(bits[i]) : bfloat_to_float(bits[i]);
 }
 
-std::span<const Kernel> CpuBackend::kernels() const { return kKernels; }
+Kernels CpuBackend::kernels() const {
+  static const std::vector<Kernel> all =
+      join({attention_kernels, cache_kernels, linear_kernels, row_kernels, sample_kernels});
+  return all;
+}
 
 std::shared_ptr<Weight> CpuBackend::load(const WeightSource& source, const Allocator& allocate,
                                          const std::string& label) {

@@ -16,7 +16,7 @@ class CpuBackend : public Backend {
   const char* name() const override { return "cpu"; }
   Dtype activation_type() const override { return Dtype::F32; }
   Dtype cache_type() const override { return Dtype::F16; }
-  std::span<const Kernel> kernels() const override;
+  Kernels kernels() const override;
   std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
                                const std::string& label) override;
   void use_threads(int threads) override { pool.use(threads); }
@@ -43,26 +43,7 @@ std::vector<const Target*> usable_targets();
 // What kernels need to know of the keys, or the values, of a layer.
 CacheCodes codes_of(const CacheSide& side);
 
-// Kernels, grouped by file.
-void embed(Backend&, const Call&, const Run&);
-void gather_rows(Backend&, const Call&, const Run&);
-void rms_norm(Backend&, const Call&, const Run&);
-void layer_norm(Backend&, const Call&, const Run&);
-size_t rms_norm_scratch(const Backend&, const Call&);
-void rope_angles(Backend&, const Call&, const Run&);
-void rope(Backend&, const Call&, const Run&);
-void add(Backend&, const Call&, const Run&);
-void silu_mul(Backend&, const Call&, const Run&);
-void quant_linear(Backend&, const Call&, const Run&);
-std::string quant_linear_refuses(const Call&);
-size_t quant_linear_scratch(const Backend&, const Call&);
-void float_linear(Backend&, const Call&, const Run&);
-std::string float_linear_refuses(const Call&);
-void cache_write(Backend&, const Call&, const Run&);
-void attention(Backend&, const Call&, const Run&);
-size_t attention_scratch_bytes(const Backend&, const Call&);
-void sample(Backend&, const Call&, const Run&);
-size_t sample_scratch(const Backend&, const Call&);
-void token_log_prob(Backend&, const Call&, const Run&);
+// Of each file.
+extern const Kernels attention_kernels, cache_kernels, linear_kernels, row_kernels, sample_kernels;
 
 }  // namespace exl::cpu

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "cpu/backend.h"
+#include "ops/cache_write.h"
 
 namespace exl::cpu {
 
@@ -49,13 +50,16 @@ CacheCodes codes_of(const CacheSide& side) {
   return codes;
 }
 
+namespace {
+
 void cache_write(Backend& backend, const Call& call, const Run&) {
   auto& cpu = static_cast<CpuBackend&>(backend);
-  const Tensor &k = call.in(0), &v = call.in(1);
-  const LayerCache& cache = call.cache(2);
-  const int32_t *positions = call.in(3).as<int32_t>(), *sequences = call.in(4).as<int32_t>();
-  const Tensor& pages = call.in(5);
-  const int64_t rows = k.shape[0];
+  const CacheWriteCall op(call);
+  const LayerCache& cache = op.cache;
+  const auto* positions = op.step.positions.as<int32_t>();
+  const auto* sequences = op.step.sequences.as<int32_t>();
+  const Tensor& pages = op.step.pages;
+  const int64_t rows = op.k.shape[0];
   // Head after head, since rows of a prompt share cache lines.
   cpu.split(rows * cache.key_heads, kGrain, [&](int64_t first, int64_t end) {
     for (int64_t i = first; i < end; i++) {
@@ -64,10 +68,16 @@ void cache_write(Backend& backend, const Call& call, const Run&) {
           pages.as<int32_t>()[sequences[r] * pages.shape[1] + positions[r] / kPageTokens];
       const Place at{page, h, positions[r] % kPageTokens};
       const int64_t from = (r * cache.key_heads + h) * cache.dim;
-      write(cpu.target, cache, cache.keys, at, k.as<float>() + from);
-      write(cpu.target, cache, cache.values, at, v.as<float>() + from);
+      write(cpu.target, cache, cache.keys, at, op.k.as<float>() + from);
+      write(cpu.target, cache, cache.values, at, op.v.as<float>() + from);
     }
   });
 }
+
+constexpr Kernel kKernels[] = {{.op = &ops::cache_write, .name = "cpu", .run = cache_write}};
+
+}  // namespace
+
+constinit const Kernels cache_kernels = kKernels;
 
 }  // namespace exl::cpu

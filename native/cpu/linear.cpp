@@ -1,3 +1,5 @@
+#include "ops/linear.h"
+
 #include <algorithm>
 
 #include "cpu/backend.h"
@@ -6,14 +8,13 @@ namespace exl::cpu {
 
 namespace {
 
-const float* bias_of(const Call& call) {
-  const auto* bias = call.weight<FloatVector>(2);
+const float* bias_of(const LinearCall<Call>& op) {
+  const auto* bias = weight_as<FloatVector>(op.bias);
   return bias ? bias->data->as<float>() : nullptr;
 }
 
-std::string bias_objection(const Call& call) {
-  if (call.inputs[2].weight && !call.weight<FloatVector>(2)) return "the bias is not a vector";
-  return {};
+std::string bias_objection(const LinearCall<Call>& op) {
+  return op.bias && !weight_as<FloatVector>(op.bias) ? "the bias is not a plain vector" : "";
 }
 
 // Multiply-adds below which another thread costs more than it saves: some microseconds of work.
@@ -40,23 +41,24 @@ QuantRows quant_rows(std::byte* scratch, int64_t rows, const PackedMatrix& weigh
   return result;
 }
 
-}  // namespace
-
 std::string quant_linear_refuses(const Call& call) {
-  if (!call.weight<PackedMatrix>(1)) return "the weight is not quantised";
-  return bias_objection(call);
+  const LinearCall op(call);
+  if (!weight_as<PackedMatrix>(op.weight)) return "the weight is not quantised";
+  return bias_objection(op);
 }
 
 size_t quant_linear_scratch(const Backend&, const Call& call) {
+  const LinearCall op(call);
   size_t bytes;
-  quant_rows(nullptr, call.in(0).rows(), *call.weight<PackedMatrix>(1), bytes);
+  quant_rows(nullptr, op.x.rows(), *weight_as<PackedMatrix>(op.weight), bytes);
   return bytes;
 }
 
 void quant_linear(Backend& backend, const Call& call, const Run& run) {
   auto& cpu = static_cast<CpuBackend&>(backend);
-  const auto& weight = *call.weight<PackedMatrix>(1);
-  const Tensor &x = call.in(0), &y = call.out();
+  const LinearCall op(call);
+  const auto& weight = *weight_as<PackedMatrix>(op.weight);
+  const Tensor &x = op.x, &y = op.y;
   const int64_t rows = x.rows(), groups = int64_t(weight.groups.size());
   if (rows == 0) return;
   size_t bytes;
@@ -77,7 +79,7 @@ void quant_linear(Backend& backend, const Call& call, const Run& run) {
                            weight.zeros ? weight.zeros->as<uint8_t>() : nullptr,
                            quantised,
                            y.columns(),
-                           bias_of(call),
+                           bias_of(op),
                            y.as<float>()};
   const int64_t tiles = weight.tiles();
   const int64_t per_block = rows * weight.chunks * kChunk * kTile * kTileBlock;
@@ -90,22 +92,36 @@ void quant_linear(Backend& backend, const Call& call, const Run& run) {
 }
 
 std::string float_linear_refuses(const Call& call) {
-  if (!call.weight<FloatMatrix>(1)) return "the weight is not a plain matrix";
-  return bias_objection(call);
+  const LinearCall op(call);
+  if (!weight_as<FloatMatrix>(op.weight)) return "the weight is not a plain matrix";
+  return bias_objection(op);
 }
 
 void float_linear(Backend& backend, const Call& call, const Run&) {
   auto& cpu = static_cast<CpuBackend&>(backend);
-  const auto& weight = *call.weight<FloatMatrix>(1);
-  const Tensor &x = call.in(0), &y = call.out();
+  const LinearCall op(call);
+  const auto& weight = *weight_as<FloatMatrix>(op.weight);
   const FloatType type = weight.dtype == Dtype::F32   ? FloatType::F32
                          : weight.dtype == Dtype::F16 ? FloatType::F16
                                                       : FloatType::BF16;
-  const FloatLinear linear{type,          weight.data->data(), x.as<float>(),
-                           bias_of(call), y.as<float>(),       x.rows(),
-                           x.columns(),   y.columns()};
+  const FloatLinear linear{type,           weight.data->data(), op.x.as<float>(),
+                           bias_of(op),    op.y.as<float>(),    op.x.rows(),
+                           op.x.columns(), op.y.columns()};
   cpu.split(linear.out, kGrain / std::max<int64_t>(linear.rows * linear.in, 1) + 1,
             [&](int64_t first, int64_t end) { cpu.target.float_linear(linear, first, end); });
 }
+
+constexpr Kernel kKernels[] = {
+    {.op = &ops::linear,
+     .name = "cpu quantised",
+     .refuses = quant_linear_refuses,
+     .scratch = quant_linear_scratch,
+     .run = quant_linear},
+    {.op = &ops::linear, .name = "cpu float", .refuses = float_linear_refuses, .run = float_linear},
+};
+
+}  // namespace
+
+constinit const Kernels linear_kernels = kKernels;
 
 }  // namespace exl::cpu

@@ -35,13 +35,12 @@ void run(Backend& backend, const Call& call, const Run& run) {
 }
 
 // Stands for every kernel of the library, which chooses among its own.
-constexpr Kernel kForward{"", "library", nullptr, scratch_of, run, false, run_group};
+constexpr Kernel kForward{
+    .op = nullptr, .name = "library", .scratch = scratch_of, .run = run, .run_group = run_group};
 
 }  // namespace
 
 LibraryBackend::LibraryBackend(std::shared_ptr<LibraryDevice> opened) : device(std::move(opened)) {}
-
-std::span<const Kernel> LibraryBackend::kernels() const { return host_kernels(); }
 
 const Kernel* LibraryBackend::find_kernel(Call& call, std::string& objections) const {
   ExlMessage message{};
@@ -49,8 +48,8 @@ const Kernel* LibraryBackend::find_kernel(Call& call, std::string& objections) c
   const ExlCode code = device->api().select(device->device(), LibraryCall(call, nullptr).get(),
                                             &call.kernel, &scratch, &message);
   if (code == EXL_UNSUPPORTED_OP) {
-    for (const Kernel& kernel : host_kernels())
-      if (std::string_view(kernel.op) == call.op->name) return &kernel;
+    for (const Kernel& kernel : host_kernels)
+      if (kernel.op == call.op) return &kernel;
     objections = message.text;
     return nullptr;
   }

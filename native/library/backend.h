@@ -1,7 +1,7 @@
 // The backend that forwards to a library.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "library/library.h"
 
@@ -64,15 +64,17 @@ class LibraryCall {
   const ExlCall* get() const { return &call_; }
 
  private:
-  static constexpr size_t kMost = 8;
   ExlCall call_{};
-  std::array<ExlInput, kMost> inputs_{};
-  std::array<ExlLayerCache, kMost> caches_{};
-  std::array<ExlTensor, kMost> outputs_{};
-  std::array<const char*, kMost> attribute_names_{};
+  std::vector<ExlInput> inputs_;
+  std::vector<ExlLayerCache> caches_;
+  std::vector<ExlTensor> outputs_;
+  std::vector<const char*> attribute_names_;
 };
 
 std::unique_ptr<StepGraphs> make_library_graphs(std::shared_ptr<LibraryDevice> device);
+
+// Ops of a device's program that run on the host: they fetch the logits first.
+extern const Kernels host_kernels;
 
 class LibraryBackend : public Backend {
  public:
@@ -81,7 +83,7 @@ class LibraryBackend : public Backend {
   const char* name() const override { return device->name().c_str(); }
   Dtype activation_type() const override { return Dtype(device->traits().activation_type); }
   Dtype cache_type() const override { return Dtype(device->traits().cache_type); }
-  std::span<const Kernel> kernels() const override;
+  Kernels kernels() const override { return host_kernels; }
   std::shared_ptr<DeviceMemory> memory() const override { return device; }
   std::unique_ptr<StepGraphs> make_graphs() override { return make_library_graphs(device); }
   const Kernel* find_kernel(Call& call, std::string& objections) const override;
@@ -90,8 +92,5 @@ class LibraryBackend : public Backend {
 
   const std::shared_ptr<LibraryDevice> device;
 };
-
-// Ops of a device's program that run on the host: they fetch the logits first.
-std::span<const Kernel> host_kernels();
 
 }  // namespace exl

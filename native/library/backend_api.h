@@ -150,7 +150,8 @@ typedef struct ExlInput {
 /* One op. Sizes are the largest when a kernel is selected, and those of the step when it runs. */
 typedef struct ExlCall {
   const char* op;
-  const ExlInput* inputs; /* in the order of native/ops/ops.cpp; absent ones are empty */
+  const ExlInput*
+      inputs; /* in the order of the declaration of the op in native/ops; absent ones are empty */
   int32_t input_count;
   const ExlTensor* outputs;
   int32_t output_count;

@@ -35,8 +35,10 @@ ExlLayerCache cache_of(const LayerCache& cache) {
 }  // namespace
 
 LibraryCall::LibraryCall(const Call& call, void* scratch) {
-  if (call.inputs.size() > kMost || call.outputs.size() > kMost || call.attributes.size() > kMost)
-    throw Error(Code::Internal, "an op with more than eight operands", call.path);
+  inputs_.resize(call.inputs.size());
+  caches_.resize(call.inputs.size());
+  outputs_.resize(call.outputs.size());
+  attribute_names_.resize(call.attributes.size());
   for (size_t i = 0; i < call.inputs.size(); i++) {
     const Call::Operand& from = call.inputs[i];
     inputs_[i].tensor = tensor_of(from.tensor);

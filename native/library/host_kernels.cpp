@@ -4,15 +4,12 @@
 
 #include "base/float16.h"
 #include "library/backend.h"
+#include "ops/sample.h"
 #include "sampling/step.h"
 
 namespace exl {
 
 namespace {
-
-int64_t vocabulary_of(const Call& call) {
-  return std::min(call.in(0).columns(), int64_t(call.attribute("vocabulary")));
-}
 
 size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -33,7 +30,8 @@ struct Fetched {
 };
 
 size_t logits_scratch(const Backend&, const Call& call) {
-  return size_t(Fetched(nullptr, call.in(0)).rest - static_cast<std::byte*>(nullptr));
+  return size_t(Fetched(nullptr, TokenLogProbCall(call).logits).rest -
+                static_cast<std::byte*>(nullptr));
 }
 
 // Of `count` rows from `first` on.
@@ -66,24 +64,24 @@ void put(DeviceMemory& memory, const Call& call, int64_t index, const void* valu
     memory.write(to, value, size);
 }
 
-constexpr int kLogits = 0, kTokens = 2, kOutputs = 3, kLargest = 4, kLargestIds = 5;
-
-bool has_largest(const Call& call) { return !call.in(kLargest).shape.empty(); }
+int64_t vocabulary_of(const SampleCall<Call>& op) {
+  return std::min(op.logits.columns(), op.vocabulary);
+}
 
 // Where sampling keeps what it fetches: two rows of logits, since a place has two outputs at most
 // and needs both at once, and the largest of all rows.
 struct SampleScratch {
   std::byte *rows[2], *largest, *largest_ids, *sampler, *end;
 
-  SampleScratch(std::byte* base, const Call& call) {
-    Tensor row = call.in(kLogits);
+  SampleScratch(std::byte* base, const SampleCall<Call>& op) {
+    Tensor row = op.logits;
     row.shape = {1, row.columns()};
     rows[0] = base;
     rows[1] = Fetched(rows[0], row).rest;
     largest = Fetched(rows[1], row).rest;
-    largest_ids = largest + bytes(call.in(kLargest));
-    sampler = largest_ids + bytes(call.in(kLargestIds));
-    end = sampler + Sampler::scratch_bytes(vocabulary_of(call));
+    largest_ids = largest + bytes(op.largest);
+    sampler = largest_ids + bytes(op.largest_ids);
+    end = sampler + Sampler::scratch_bytes(vocabulary_of(op));
   }
 
   static size_t bytes(const Tensor& tensor) {
@@ -93,46 +91,46 @@ struct SampleScratch {
 };
 
 size_t sample_scratch(const Backend&, const Call& call) {
-  return size_t(SampleScratch(nullptr, call).end - static_cast<std::byte*>(nullptr));
+  return size_t(SampleScratch(nullptr, SampleCall(call)).end - static_cast<std::byte*>(nullptr));
 }
 
 // One draw after another: the sampling of a draw is short beside the step it ends.
 void sample(Backend& backend, const Call& call, const Run& run) {
   DeviceMemory& memory = *static_cast<LibraryBackend&>(backend).device;
-  const SampleScratch scratch(run.scratch, call);
+  const SampleCall op(call);
+  const SampleScratch scratch(run.scratch, op);
   std::vector<int32_t> ids(run.samplers.size());
-  const DrawStep step{run.samplers, call.in(kTokens).as<int32_t>(), call.in(kOutputs).as<int32_t>(),
-                      ids.data()};
+  const DrawStep step{run.samplers, op.tokens.as<int32_t>(), op.outputs.as<int32_t>(), ids.data()};
   size_t first_of_group = 0;
   DrawLogits logits{[&](size_t i) {
-    return fetch(memory, call.in(kLogits), int64_t(i), 1, scratch.rows[(i - first_of_group) % 2]);
+    return fetch(memory, op.logits, int64_t(i), 1, scratch.rows[(i - first_of_group) % 2]);
   }};
-  if (has_largest(call) && !ids.empty()) {
-    const auto download = [&](int input, std::byte* to) {
-      const Tensor& from = call.in(input);
+  if (!op.largest.shape.empty() && !ids.empty()) {
+    const auto download = [&](const Tensor& from, std::byte* to) {
       memory.download(to, from.data, size_t(element_count(from.shape)) * dtype_size(from.dtype));
     };
-    download(kLargest, scratch.largest);
-    download(kLargestIds, scratch.largest_ids);
+    download(op.largest, scratch.largest);
+    download(op.largest_ids, scratch.largest_ids);
     memory.synchronize();
     logits.largest = [&](size_t i) -> Largest {
-      const int64_t count = call.in(kLargest).columns();
+      const int64_t count = op.largest.columns();
       return {reinterpret_cast<const float*>(scratch.largest) + int64_t(i) * count,
               reinterpret_cast<const int32_t*>(scratch.largest_ids) + int64_t(i) * count, count};
     };
   }
   for (const size_t first : draw_groups(step)) {
     first_of_group = first;
-    draw_group(step, first, vocabulary_of(call), scratch.sampler, logits);
+    draw_group(step, first, vocabulary_of(op), scratch.sampler, logits);
   }
   for (size_t i = 0; i < ids.size(); i++) put(memory, call, int64_t(i), &ids[i]);
 }
 
 void token_log_prob(Backend& backend, const Call& call, const Run& run) {
   DeviceMemory& memory = *static_cast<LibraryBackend&>(backend).device;
-  const Tensor& logits = call.in(0);
-  const int64_t rows = logits.rows(), vocabulary = vocabulary_of(call);
-  const int32_t* targets = call.in(1).as<int32_t>();
+  const TokenLogProbCall op(call);
+  const Tensor& logits = op.logits;
+  const int64_t rows = logits.rows(), vocabulary = std::min(logits.columns(), op.vocabulary);
+  const int32_t* targets = op.targets.as<int32_t>();
   const float* fetched = fetch(memory, logits, 0, rows, run.scratch);
   for (int64_t r = 0; r < rows; r++) {
     const float* row = fetched + r * logits.columns();
@@ -148,13 +146,17 @@ void token_log_prob(Backend& backend, const Call& call, const Run& run) {
   }
 }
 
-constexpr std::array kKernels = {
-    Kernel{"sample", "host", nullptr, sample_scratch, sample, true},
-    Kernel{"token_log_prob", "host", nullptr, logits_scratch, token_log_prob, true},
+constexpr Kernel kKernels[] = {
+    {.op = &ops::sample, .name = "host", .scratch = sample_scratch, .run = sample, .on_host = true},
+    {.op = &ops::token_log_prob,
+     .name = "host",
+     .scratch = logits_scratch,
+     .run = token_log_prob,
+     .on_host = true},
 };
 
 }  // namespace
 
-std::span<const Kernel> host_kernels() { return kKernels; }
+constinit const Kernels host_kernels = kKernels;
 
 }  // namespace exl

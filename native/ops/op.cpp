@@ -1,5 +1,6 @@
 #include "ops/op.h"
 
+#include <algorithm>
 #include <cctype>
 #include <sstream>
 
@@ -13,9 +14,26 @@ int Op::attribute_index(std::string_view wanted) const {
   return -1;
 }
 
+std::vector<const Port*> Op::input_ports(size_t count) const {
+  const size_t lists = size_t(
+      std::count_if(inputs.begin(), inputs.end(), [](const Port& port) { return port.list; }));
+  const size_t single = inputs.size() - lists;
+  if (lists == 0 ? count != single : count < single || (count - single) % lists != 0)
+    throw Error(Code::ShapeMismatch,
+                std::string(name) + " takes " + std::to_string(single) +
+                    (lists == 0   ? ""
+                     : lists == 1 ? " and more"
+                                  : " and a multiple of " + std::to_string(lists) + " more") +
+                    " inputs, got " + std::to_string(count));
+  std::vector<const Port*> ports;
+  for (const Port& port : inputs)
+    ports.insert(ports.end(), port.list ? (count - single) / lists : 1, &port);
+  return ports;
+}
+
 const Op& find_op(std::string_view name) {
-  for (const auto* ops : {&recorded_ops(), &lowered_ops()})
-    for (const Op* op : *ops)
+  for (const auto& ops : {recorded_ops(), lowered_ops()})
+    for (const Op* op : ops)
       if (op->name == name) return *op;
   throw Error(Code::UnsupportedOp, "there is no op named " + std::string(name));
 }
@@ -94,12 +112,9 @@ std::string bind_alternatives(const char* patterns, const char* port, const Shap
 
 std::vector<Shape> infer_shapes(const Op& op, const std::vector<Shape>& inputs) {
   Binding binding;
-  if (inputs.size() != op.inputs.size())
-    throw Error(Code::ShapeMismatch, std::string(op.name) + " takes " +
-                                         std::to_string(op.inputs.size()) + " inputs, got " +
-                                         std::to_string(inputs.size()));
+  const std::vector<const Port*> ports = op.input_ports(inputs.size());
   for (size_t i = 0; i < inputs.size(); i++) {
-    const Port& port = op.inputs[i];
+    const Port& port = *ports[i];
     if (inputs[i].empty() && port.optional) continue;
     const std::string objection = bind_alternatives(port.dims, port.name, inputs[i], binding);
     if (!objection.empty())

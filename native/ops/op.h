@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,13 @@ enum class PortKind {
   Slot,    // what varies from step to step: tokens, positions, ...
 };
 
+// The type of a result.
+enum class Result {
+  Activation,  // that of the backend
+  Float,       // the same, at least fp32
+  Int,
+};
+
 // `dims` names dimensions in order: equal names must be equal sizes, "..." takes any leading
 // dimensions, digits stand for themselves, "|" separates alternatives.
 struct Port {
@@ -26,6 +34,10 @@ struct Port {
   PortKind kind;
   const char* dims;
   bool optional = false;
+  Result result = Result::Activation;  // of an output
+  // Takes any number of operands, each of these dims. If an op has several such ports, they take
+  // equally many.
+  bool list = false;
 };
 
 struct Attribute {
@@ -40,19 +52,27 @@ struct Op {
   const char* name;
   const char* formula;
   std::vector<Port> inputs;
-  std::vector<Port> outputs;
-  std::vector<Attribute> attributes;
+  std::vector<Port> outputs = {};
+  std::vector<Attribute> attributes = {};
 
   // What equal names cannot say; returns an objection or nothing.
   std::string (*objects)(const Dims& dims) = nullptr;
 
+  // What core has to know of an op, which it never asks for by name.
+  bool embeds = false;        // reads a table of one row per token: its first weight
+  bool samples = false;       // gives the ids that a step returns
+  bool makes_logits = false;  // what it gives may be logits, which keep all of their digits
+  bool reads_logits = false;
+
   int attribute_index(std::string_view name) const;
+  // The port of each of so many inputs. Throws ShapeMismatch.
+  std::vector<const Port*> input_ports(size_t count) const;
 };
 
 // What models are recorded with, in the order of ops.cpp.
-const std::vector<const Op*>& recorded_ops();
+std::span<const Op* const> recorded_ops();
 // What core/lower.cpp puts in their place.
-const std::vector<const Op*>& lowered_ops();
+std::span<const Op* const> lowered_ops();
 
 // Throws UnsupportedOp.
 const Op& find_op(std::string_view name);

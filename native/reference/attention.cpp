@@ -1,6 +1,9 @@
+#include "ops/attention.h"
+
 #include <algorithm>
 #include <cmath>
 
+#include "ops/cache_write.h"
 #include "reference/cache.h"
 #include "reference/reference.h"
 
@@ -13,41 +16,37 @@ int64_t page_of(const Tensor& pages, int64_t sequence, int64_t position, int64_t
   return pages.as<int32_t>()[sequence * per_sequence + position / kPageTokens];
 }
 
-}  // namespace
-
 void cache_write(Backend&, const Call& call, const Run&) {
-  const Tensor &k = call.in(0), &v = call.in(1);
-  const LayerCache& cache = call.cache(2);
-  const Tensor &positions = call.in(3), &sequences = call.in(4), &pages = call.in(5);
-  const int64_t rows = k.shape[0];
+  const CacheWriteCall op(call);
+  const LayerCache& cache = op.cache;
+  const auto& [positions, sequences, pages] = op.step;
+  const int64_t rows = op.k.shape[0];
   for (int64_t r = 0; r < rows; r++) {
     const int64_t position = positions.as<int32_t>()[r];
     const int64_t page = page_of(pages, sequences.as<int32_t>()[r], position, pages.shape[1]);
     const int64_t token = position % kPageTokens;
     for (int64_t h = 0; h < cache.key_heads; h++) {
       const int64_t from = (r * cache.key_heads + h) * cache.dim;
-      write_head(cache, cache.keys, page, h, token, k.as<double>() + from);
-      write_head(cache, cache.values, page, h, token, v.as<double>() + from);
+      write_head(cache, cache.keys, page, h, token, op.k.as<double>() + from);
+      write_head(cache, cache.values, page, h, token, op.v.as<double>() + from);
     }
   }
 }
 
 void attention(Backend&, const Call& call, const Run&) {
-  const Tensor &q = call.in(0), &y = call.out();
-  const LayerCache& cache = call.cache(1);
-  const Tensor &positions = call.in(2), &sequences = call.in(3), &pages = call.in(4);
-  const double scale = call.attribute("scale"), softcap = call.attribute("softcap");
-  const int64_t window = int64_t(call.attribute("window"));
-  const int64_t rows = q.shape[0], heads = q.shape[1], dim = q.shape[2];
+  const AttentionCall op(call);
+  const LayerCache& cache = op.cache;
+  const auto& [positions, sequences, pages] = op.step;
+  const int64_t rows = op.q.shape[0], heads = op.q.shape[1], dim = op.q.shape[2];
 
   std::vector<double> scores;
   for (int64_t r = 0; r < rows; r++)
     for (int64_t h = 0; h < heads; h++) {
-      const double* query = q.as<double>() + (r * heads + h) * dim;
-      double* mixed = y.as<double>() + (r * heads + h) * dim;
+      const double* query = op.q.as<double>() + (r * heads + h) * dim;
+      double* mixed = op.y.as<double>() + (r * heads + h) * dim;
       const int64_t key_head = h / (heads / cache.key_heads);
       const int64_t last = positions.as<int32_t>()[r];
-      const int64_t first = window ? std::max<int64_t>(0, last - window + 1) : 0;
+      const int64_t first = op.window ? std::max<int64_t>(0, last - op.window + 1) : 0;
       const int64_t sequence = sequences.as<int32_t>()[r];
 
       scores.clear();
@@ -57,8 +56,8 @@ void attention(Backend&, const Call& call, const Run&) {
             read_head(cache, cache.keys, page, key_head, t % kPageTokens);
         double dot = 0;
         for (int64_t c = 0; c < dim; c++) dot += query[c] * key[size_t(c)];
-        dot *= scale;
-        scores.push_back(softcap ? softcap * std::tanh(dot / softcap) : dot);
+        dot *= op.scale;
+        scores.push_back(op.softcap ? op.softcap * std::tanh(dot / op.softcap) : dot);
       }
       const double most = *std::max_element(scores.begin(), scores.end());
       double sum = 0;
@@ -74,5 +73,14 @@ void attention(Backend&, const Call& call, const Run&) {
       }
     }
 }
+
+constexpr Kernel kKernels[] = {
+    {.op = &ops::cache_write, .name = "reference", .run = cache_write},
+    {.op = &ops::attention, .name = "reference", .run = attention},
+};
+
+}  // namespace
+
+constinit const Kernels attention_kernels = kKernels;
 
 }  // namespace exl::reference

@@ -1,5 +1,3 @@
-#include <array>
-
 #include "base/float16.h"
 #include "quant/decode.h"
 #include "reference/reference.h"
@@ -7,22 +5,6 @@
 namespace exl::reference {
 
 namespace {
-
-constexpr std::array kKernels = {
-    Kernel{"embed", "reference", nullptr, nullptr, embed},
-    Kernel{"rms_norm", "reference", nullptr, nullptr, rms_norm},
-    Kernel{"layer_norm", "reference", nullptr, nullptr, layer_norm},
-    Kernel{"linear", "reference", nullptr, nullptr, linear},
-    Kernel{"rope_angles", "reference", nullptr, nullptr, rope_angles},
-    Kernel{"rope", "reference", nullptr, nullptr, rope},
-    Kernel{"cache_write", "reference", nullptr, nullptr, cache_write},
-    Kernel{"attention", "reference", nullptr, nullptr, attention},
-    Kernel{"add", "reference", nullptr, nullptr, add},
-    Kernel{"silu_mul", "reference", nullptr, nullptr, silu_mul},
-    Kernel{"gather_rows", "reference", nullptr, nullptr, gather_rows},
-    Kernel{"sample", "reference", nullptr, sample_scratch, sample},
-    Kernel{"token_log_prob", "reference", nullptr, nullptr, token_log_prob},
-};
 
 std::shared_ptr<Weight> load_float(const FloatSource& source, const Allocator& allocate,
                                    const std::string& label) {
@@ -58,7 +40,12 @@ struct ReferenceBackend : Backend {
   Dtype activation_type() const override { return Dtype::F64; }
   // An fp16 cache would hide errors of other backends behind its own rounding.
   Dtype cache_type() const override { return Dtype::F64; }
-  std::span<const Kernel> kernels() const override { return kKernels; }
+  Kernels kernels() const override {
+    static const std::vector<Kernel> all =
+        join({attention_kernels, elementwise_kernels, embed_kernels, linear_kernels, norm_kernels,
+              rope_kernels, sample_kernels});
+    return all;
+  }
   std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
                                const std::string& label) override {
     if (const auto* plain = std::get_if<FloatSource>(&source))

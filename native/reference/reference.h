@@ -34,20 +34,8 @@ struct QuantWeight : Weight {
 
 std::unique_ptr<Backend> make_backend();
 
-// Kernels, one file per op.
-void embed(Backend&, const Call&, const Run&);
-void rms_norm(Backend&, const Call&, const Run&);
-void layer_norm(Backend&, const Call&, const Run&);
-void linear(Backend&, const Call&, const Run&);
-void rope_angles(Backend&, const Call&, const Run&);
-void rope(Backend&, const Call&, const Run&);
-void cache_write(Backend&, const Call&, const Run&);
-void attention(Backend&, const Call&, const Run&);
-void add(Backend&, const Call&, const Run&);
-void silu_mul(Backend&, const Call&, const Run&);
-void gather_rows(Backend&, const Call&, const Run&);
-void sample(Backend&, const Call&, const Run&);
-size_t sample_scratch(const Backend&, const Call&);
-void token_log_prob(Backend&, const Call&, const Run&);
+// Of each file.
+extern const Kernels attention_kernels, elementwise_kernels, embed_kernels, linear_kernels,
+    norm_kernels, rope_kernels, sample_kernels;
 
 }  // namespace exl::reference

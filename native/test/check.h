@@ -13,6 +13,7 @@ void cache();  // keys and values: how they are stored, and attention over them
 void quant_linear();
 void sampling();  // from the largest logits alone
 void device();
+void ops();  // shapes of operands
 void device_faults();
 
 }  // namespace exl::test

@@ -220,6 +220,7 @@ int main() {
   targets();
   cache();
   quant_linear();
+  ops();
   sampling();
   thread_pool();
   engine();

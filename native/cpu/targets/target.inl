@@ -18,8 +18,16 @@ namespace {
 }  // namespace
 
 extern const Target target = {
-    EXL_TARGET_NAME, quant_linear, float_linear, quantise,  norm, rope,
-    add_rows,        silu_mul,     encode,       attention,
+    .name = EXL_TARGET_NAME,
+    .quant_linear = quant_linear,
+    .float_linear = float_linear,
+    .quantise = quantise,
+    .norm = norm,
+    .rope = rope,
+    .add = add_rows,
+    .silu_mul = silu_mul,
+    .encode = encode,
+    .attention = attention,
 };
 
 }  // namespace exl::cpu::EXL_TARGET
