@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {ExlError} from '../errors/index.js';
 import {notFound} from './file.js';
 import {describe, isObject, readJsonObject} from './json.js';
+import {directoryWithoutWeights} from './near-miss.js';
 import {readHeader, type SafetensorsHeader, type TensorEntry} from './safetensors.js';
 import {WeightFiles} from './weight-files.js';
 
@@ -12,8 +13,8 @@ const indexFile = 'model.safetensors.index.json';
 Opens the weights of a model directory: the tensors `model.safetensors.index.json` lists, or without one the tensors of
 every `*.safetensors` file. Only headers are read.
 
-@throws {ExlError} `EXL_MODEL_NOT_FOUND` if the directory or a file of it is missing, `EXL_FORMAT_INVALID` if a file
-breaks its format's rules.
+@throws {ExlError} `EXL_MODEL_NOT_FOUND` if the directory or a file of it is missing, `EXL_FORMAT_UNSUPPORTED` if its weights are
+of another format, `EXL_FORMAT_INVALID` if a file breaks its format's rules.
 */
 export async function openWeights(directory: string): Promise<WeightFiles> {
 	const names = await listFiles(directory);
@@ -26,7 +27,7 @@ export async function openWeights(directory: string): Promise<WeightFiles> {
 	const stale = present.length > 0 && !shards.some(shard => present.includes(shard));
 	if (index !== undefined && !stale) return openShards(directory, index, shards);
 
-	if (present.length === 0) throw new ExlError('EXL_MODEL_NOT_FOUND', `${directory} holds no *.safetensors file`);
+	if (present.length === 0) throw directoryWithoutWeights(directory, names);
 	return openAll(directory, present);
 }
 

@@ -10,6 +10,7 @@ export {
 	linearFormat,
 	linearShape,
 	linearSource,
+	linearTensors,
 } from './linear.js';
 export {
 	cacheDirectory,

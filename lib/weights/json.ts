@@ -1,5 +1,6 @@
 import {isUtf8} from 'node:buffer';
 import {ExlError} from '../errors/index.js';
+import {refuseForeignFile} from '../options/file-kind.js';
 import {readExactly, withFile} from './file.js';
 
 /** Far above any real file, and below what a string can hold. */
@@ -55,7 +56,9 @@ export async function readJsonObject(file: string): Promise<JsonObject> {
 		if (bytes > maxJsonBytes) {
 			throw new ExlError('EXL_FORMAT_INVALID', `${file} has ${bytes} bytes, expected at most ${maxJsonBytes}`);
 		}
-		return parseJsonObject(await readExactly(handle, file, 0, bytes), file);
+		const content = await readExactly(handle, file, 0, bytes);
+		refuseForeignFile(file, content);
+		return parseJsonObject(content, file);
 	});
 }
 

@@ -18,6 +18,13 @@ export type LinearSource = {
 
 export type LinearOptions = LinearShape & {readonly gptq?: GptqOptions};
 
+/** What the tensors of a linear layer are called after its name, in all formats. */
+export const linearTensors: ReadonlySet<string> = new Set([
+	...['weight', 'bias'],
+	...['qweight', 'qzeros', 'scales', 'g_idx'],
+	...['q_weight', 'q_scale', 'q_scale_max', 'q_groups', 'q_invperm', 'q_perm', 'q_group_map'],
+]);
+
 /** The format of the linear layer `key`, or nothing if there is none. EXL2 wins over GPTQ, and both over plain. */
 export function linearFormat(files: WeightFiles, key: string): LinearFormat | undefined {
 	if (files.has(`${key}.q_weight`)) return 'exl2';

@@ -2,6 +2,7 @@ import {readdir, readFile, stat} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {ExlError} from '../errors/index.js';
+import {fileForDirectory, isDirectory, suggestionFor} from './near-miss.js';
 
 type Environment = {readonly [name: string]: string | undefined};
 
@@ -14,8 +15,8 @@ const repository = /^(?<repo>(?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@(?<revision>[\w
 The directory of a model: `nameOrPath` itself if it is a directory, else `org/name[@revision]` in the local Hugging Face
 cache. Nothing is downloaded.
 
-@throws {ExlError} `EXL_MODEL_NOT_FOUND`, with every place that was looked at and the command that downloads the model;
-`EXL_INVALID_ARGUMENT` for no name at all.
+@throws {ExlError} `EXL_MODEL_NOT_FOUND`, with every place that was looked at, what was probably meant and the command that
+downloads the model; `EXL_FORMAT_UNSUPPORTED` for a GGUF file; `EXL_INVALID_ARGUMENT` for no name at all.
 */
 export async function locateModel(nameOrPath: string, environment: Environment = process.env): Promise<string> {
 	if (typeof nameOrPath !== 'string' || nameOrPath === '') {
@@ -23,9 +24,11 @@ export async function locateModel(nameOrPath: string, environment: Environment =
 	}
 	const local = resolve(nameOrPath);
 	if (await isDirectory(local)) return local;
+	if (await isFile(local)) throw await fileForDirectory(local);
 
+	const meant = await suggestionFor(nameOrPath, local);
 	const parsed = parseRepository(nameOrPath);
-	if (parsed === undefined) throw notFound(nameOrPath, [local]);
+	if (parsed === undefined) throw notFound(nameOrPath, [local], {meant});
 
 	const {repo, revision} = parsed;
 	const folder = repositoryFolder(cacheDirectory(environment), repo);
@@ -36,7 +39,7 @@ export async function locateModel(nameOrPath: string, environment: Environment =
 
 	const command = `npx node-exllama pull ${repo}${revision === 'main' ? '' : `@${revision}`}`;
 	const looked = [local, commit === undefined ? ref : snapshot];
-	throw notFound(nameOrPath, looked, command, await cachedRevisions(folder));
+	throw notFound(nameOrPath, looked, {meant, command, revisions: await cachedRevisions(folder)});
 }
 
 /** Undefined if it is no `org/name[@revision]`. @default of the revision: main */
@@ -67,8 +70,16 @@ function expandHome(directory: string): string {
 	return /^~(?=$|[\\/])/.test(directory) ? join(homedir(), directory.slice(1)) : resolve(directory);
 }
 
-function notFound(name: string, looked: readonly string[], command?: string, revisions: readonly string[] = []) {
+type Advice = {
+	/** What was probably meant. */
+	readonly meant: string | undefined;
+	readonly command?: string;
+	readonly revisions?: readonly string[];
+};
+
+function notFound(name: string, looked: readonly string[], {meant, command, revisions = []}: Advice): ExlError {
 	const lines = [`No model "${name}". Looked for`, ...looked.map(place => `  ${place}`)];
+	if (meant !== undefined) lines.push(`Did you mean "${meant}"?`);
 	if (revisions.length > 0) lines.push(`Revisions in the cache: ${revisions.join(', ')}`);
 	if (command !== undefined) lines.push('If it is on the Hugging Face Hub, download it with', `  ${command}`);
 	return new ExlError('EXL_MODEL_NOT_FOUND', lines.join('\n'));
@@ -86,9 +97,9 @@ async function readText(file: string): Promise<string | undefined> {
 	);
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+async function isFile(path: string): Promise<boolean> {
 	return stat(path).then(
-		entry => entry.isDirectory(),
+		entry => entry.isFile(),
 		() => false,
 	);
 }

@@ -1,9 +1,10 @@
-import {access} from 'node:fs/promises';
+import {lstat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {ExlError} from '../errors/index.js';
 import {ConfigReader} from './config.js';
 import type {GptqOptions} from './gptq.js';
 import {describe} from './json.js';
+import {directoryWithoutConfig} from './near-miss.js';
 
 export type ModelConfig = {
 	readonly config: ConfigReader;
@@ -22,6 +23,7 @@ Reads what a model directory says about itself: `config.json` and, if there is o
 `EXL_MODEL_INVALID` for a field of the wrong type, `EXL_FORMAT_UNSUPPORTED` for another quantisation than EXL2 or GPTQ.
 */
 export async function readModelConfig(directory: string): Promise<ModelConfig> {
+	if (!(await isPresent(directory, 'config.json'))) throw await directoryWithoutConfig(directory);
 	const config = await ConfigReader.open(directory);
 	const generation = await openIfPresent(directory, 'generation_config.json');
 	const listed = [...(generation?.tokenIds('eos_token_id') ?? []), ...eosIds(config)];
@@ -33,12 +35,15 @@ function eosIds(config: ConfigReader): readonly number[] {
 }
 
 async function openIfPresent(directory: string, name: string): Promise<ConfigReader | undefined> {
-	try {
-		await access(join(directory, name));
-	} catch {
-		return undefined;
-	}
-	return ConfigReader.open(directory, name);
+	return (await isPresent(directory, name)) ? ConfigReader.open(directory, name) : undefined;
+}
+
+/** Whether there is something of this name, readable or not: a file that may not be read is not a missing one. */
+async function isPresent(directory: string, name: string): Promise<boolean> {
+	return lstat(join(directory, name)).then(
+		() => true,
+		() => false,
+	);
 }
 
 /** What `quantization_config` says to a reader of GPTQ; nothing for other models. */

@@ -1,4 +1,5 @@
 import {ExlError} from '../errors/index.js';
+import {kindBytes, refuseForeignFile} from '../options/file-kind.js';
 import {readExactly, withFile} from './file.js';
 import {describe, describeList, duplicateName, isObject, maxJsonBytes, parseJsonObject} from './json.js';
 
@@ -33,12 +34,14 @@ const prefixBytes = 8;
 /**
 Reads the header of a safetensors file and checks everything in it against the file's size. No tensor is read.
 
-@throws {ExlError} `EXL_MODEL_NOT_FOUND` if there is no such file, `EXL_FORMAT_INVALID` if it breaks the format's rules.
+@throws {ExlError} `EXL_MODEL_NOT_FOUND` if there is no such file, `EXL_FORMAT_INVALID` if it breaks the format's rules;
+as `refuseForeignFile()`.
 */
 export async function readHeader(file: string): Promise<SafetensorsHeader> {
 	return withFile(file, async (handle, fileBytes) => {
-		const prefix = await readExactly(handle, file, 0, Math.min(prefixBytes, fileBytes));
-		const length = headerLength(prefix, file, fileBytes);
+		const head = await readExactly(handle, file, 0, Math.min(kindBytes, fileBytes));
+		refuseForeignFile(file, head);
+		const length = headerLength(head, file, fileBytes);
 		return parseHeader(await readExactly(handle, file, prefixBytes, length), file, fileBytes);
 	});
 }

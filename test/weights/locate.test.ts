@@ -1,6 +1,7 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {homedir} from 'node:os';
 import path from 'node:path';
+import {pathToFileURL} from 'node:url';
 import {expect, test} from 'vitest';
 import {cacheDirectory, locateModel} from '../../lib/weights/locate.js';
 import {temporaryDirectory} from '../support/directory.js';
@@ -68,6 +69,52 @@ test.each(['./nowhere', '/no/such/directory', 'a/b/c', 'org/name@../../../etc', 
 		expect(error!.message).not.toContain('node-exllama pull');
 	},
 );
+
+test('a file is told from its directory', async () => {
+	const directory = await temporaryDirectory();
+	const file = path.join(directory, 'model.safetensors');
+	writeFileSync(file, Buffer.alloc(100));
+	const orphan = (await failure(file, await cacheWith()))!;
+	expect(orphan).toMatchObject({code: 'EXL_MODEL_NOT_FOUND'});
+	expect(orphan.message).toContain(`${file} is a file`);
+	expect(orphan.message).toContain('has no config.json');
+	writeFileSync(path.join(directory, 'config.json'), '{}');
+	for (const name of ['model.safetensors', 'config.json']) {
+		const error = (await failure(path.join(directory, name), await cacheWith()))!;
+		expect(error.message).toContain(`is a file, and a model is a directory: give its directory, "${directory}"`);
+	}
+});
+
+test.each([
+	['GGUF\x03\0\0\0', 'EXL_FORMAT_UNSUPPORTED', /GGUF is not supported yet/],
+	['PK\x03\x04\0\0', 'EXL_FORMAT_UNSUPPORTED', /PyTorch checkpoint/],
+	['version https://git-lfs.github.com/spec/v1\noid sha256:0', 'EXL_FORMAT_INVALID', /Git LFS.*git lfs pull/],
+	['\n<!DOCTYPE html><html>', 'EXL_FORMAT_INVALID', /is a web page/],
+])('a file that begins with %j is told by it, whatever its name', async (content, code, message) => {
+	const directory = await temporaryDirectory();
+	for (const name of ['model.gguf', 'weights', 'model.safetensors']) {
+		writeFileSync(path.join(directory, name), content);
+		expect(await failure(path.join(directory, name), await cacheWith())).toMatchObject({
+			code,
+			message: expect.stringMatching(message),
+		});
+	}
+});
+
+test('what was probably meant', async () => {
+	const directory = await temporaryDirectory();
+	mkdirSync(path.join(directory, 'tinystories-656k'));
+	const cache = await cacheWith();
+	const meant = async (name: string) => /Did you mean "(.*)"/.exec((await failure(name, cache))!.message)?.[1];
+	const right = path.join(directory, 'tinystories-656k');
+	expect(await meant(path.join(directory, 'tinystory-656k'))).toBe(right);
+	expect(await meant(path.join(directory, 'something-else'))).toBeUndefined();
+	expect(await meant('https://huggingface.co/org/name')).toBe('org/name');
+	expect(await meant('https://huggingface.co/org/name/tree/4.0bpw')).toBe('org/name@4.0bpw');
+	expect(await meant('hf.co/org/name/tree/main')).toBe('org/name');
+	expect(await meant(pathToFileURL(right).href)).toBe(right);
+	expect(await meant('~/no/such/model')).toBe(path.join(homedir(), 'no/such/model'));
+});
 
 test('no name is a mistake, not the current directory', async () => {
 	expect(await failure('', await cacheWith())).toMatchObject({code: 'EXL_INVALID_ARGUMENT'});
