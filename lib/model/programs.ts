@@ -35,7 +35,7 @@ export function recordModel(
 ): Recording {
 	const recorder = new Recorder(purpose === 'sample' ? batch : {...batch, sequences: 1});
 	const cache = (layer: number) => new CacheLayer(layer, [shape.keyHeads, shape.headDim]);
-	const logits = forward({recorder, cache}, scope);
+	const logits = scope.whole(shape, () => forward({recorder, cache}, scope));
 	const finish = {
 		sample: () => sample(logits, drawnIds),
 		score: () => tokenLogProb(logits, shape.vocabulary),

@@ -12,6 +12,8 @@ export type ModelShape = {
 	readonly vocabulary: number;
 	/** Tokens the model was made for. */
 	readonly contextTokens: number;
+	/** Layers behind the last, which guess further tokens and are not used. @default 0 */
+	readonly predictionLayers?: number;
 };
 
 export type Inputs = {

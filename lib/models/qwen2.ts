@@ -18,6 +18,8 @@ export function qwenWindow(json: ConfigReader): (layer: number) => number {
 	if (!json.bool('use_sliding_window', false)) return () => 0;
 	const window = json.index('sliding_window', 0);
 	const types = json.optionalStrings('layer_types');
+	const layers = json.int('num_hidden_layers');
+	if (types && types.length !== layers) throw json.invalid('layer_types', `one for each of ${layers} layers`);
 	const first = json.index('max_window_layers', 0);
 	return layer => ((types ? types[layer] === 'sliding_attention' : layer >= first) ? window : 0);
 }

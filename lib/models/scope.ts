@@ -9,6 +9,8 @@ import {
 	vectorSource,
 	type WeightFiles,
 } from '../weights/index.js';
+import type {ModelShape} from './architecture.js';
+import {refuseLeftOvers, refuseMissingLayers} from './leftovers.js';
 
 /** A linear layer as `linear()` takes it. */
 export type Linear = {
@@ -23,15 +25,30 @@ export class WeightScope {
 	readonly #files: WeightFiles;
 	readonly #gptq: GptqOptions;
 	readonly #path: string;
+	/** Linear layers and tensors that were asked for, from here or elsewhere in the model. */
+	readonly #read: Set<string>;
 
-	constructor(files: WeightFiles, gptq: GptqOptions, path = '') {
+	constructor(files: WeightFiles, gptq: GptqOptions, path = '', read: Set<string> = new Set()) {
 		this.#files = files;
 		this.#gptq = gptq;
 		this.#path = path;
+		this.#read = read;
 	}
 
 	scope(name: string): WeightScope {
-		return new WeightScope(this.#files, this.#gptq, this.#name(name));
+		return new WeightScope(this.#files, this.#gptq, this.#name(name), this.#read);
+	}
+
+	/**
+	What `record` makes of the weights of a model, all of which it has to ask for.
+
+	@throws {ExlError} `EXL_MODEL_INVALID` if the files have fewer layers than `shape`, or tensors that nothing reads.
+	*/
+	whole<T>(shape: ModelShape, record: () => T): T {
+		refuseMissingLayers(this.#files, shape);
+		const result = record();
+		refuseLeftOvers(this.#files, this.#read, shape);
+		return result;
 	}
 
 	/** Whether the model has this linear layer or tensor, in any format. */
@@ -47,6 +64,7 @@ export class WeightScope {
 	*/
 	linear(name: string, inFeatures: number, outFeatures: number, {bias = false} = {}): Linear {
 		const key = this.#name(name);
+		this.#read.add(key);
 		const hasBias = this.#files.has(`${key}.bias`);
 		if (bias && !hasBias) {
 			throw new ExlError('EXL_MODEL_INVALID', `the model has no tensor ${key}.bias, which its architecture requires`, {
@@ -66,6 +84,7 @@ export class WeightScope {
 	norm(name: string, size: number, heads?: number): Weight {
 		const key = this.#name(name);
 		const shapes = heads === undefined ? [[size]] : [[size], [heads, size]];
+		this.#read.add(`${key}.weight`);
 		const source = vectorSource(this.#files, `${key}.weight`, ...shapes);
 		return new Weight(key, source.shape, async () => source);
 	}
@@ -73,6 +92,7 @@ export class WeightScope {
 	/** A layer norm: `[size]` each. */
 	layerNorm(name: string, size: number): {readonly weight: Weight; readonly bias: Weight} {
 		const key = `${this.#name(name)}.bias`;
+		this.#read.add(key);
 		const source = vectorSource(this.#files, key, [size]);
 		return {weight: this.norm(name, size), bias: new Weight(key, [size], async () => source)};
 	}
@@ -80,6 +100,7 @@ export class WeightScope {
 	/** The token embedding `[vocabulary, hidden]`. A tied model may store it under the name of its head only. */
 	embedding(name: string, vocabulary: number, hidden: number, {tied}: {tied: boolean}): Weight {
 		const key = tied && !this.has(name) ? 'lm_head' : name;
+		this.#read.add(`${this.#name(key)}.weight`);
 		const source = embeddingSource(this.#files, this.#name(key), vocabulary, hidden);
 		return new Weight(this.#name(name), [vocabulary, hidden], async () => source);
 	}
@@ -97,9 +118,11 @@ export class WeightScope {
 				op: 'lm_head',
 			});
 		}
-		return tied && this.#isOneTensor('lm_head.weight', `${embedding.path}.weight`)
-			? shared
-			: this.linear('lm_head', hidden, vocabulary);
+		if (!tied || !this.#isOneTensor('lm_head.weight', `${embedding.path}.weight`)) {
+			return this.linear('lm_head', hidden, vocabulary);
+		}
+		this.#read.add('lm_head.weight');
+		return shared;
 	}
 
 	/** Numbers computed from the configuration, such as rotary frequencies. */

@@ -281,7 +281,7 @@ describe('config.json', () => {
 		['hidden_size', 128, 'EXL_SHAPE_MISMATCH', 'is [96, 64], expected [96, 128]'],
 		['intermediate_size', 100, 'EXL_SHAPE_MISMATCH', 'expected [100, 64]'],
 		['vocab_size', 95, 'EXL_SHAPE_MISMATCH', 'is [96, 64], expected [95, 64]'],
-		['num_hidden_layers', 2, 'EXL_MODEL_INVALID', 'the model has no tensor model.layers.1.input_layernorm.weight'],
+		['num_hidden_layers', 2, 'EXL_MODEL_INVALID', 'layers up to 0, but config.json says num_hidden_layers 2'],
 		['attention_bias', true, 'EXL_MODEL_INVALID', 'q_proj.bias, which its architecture requires'],
 	])('whose %s is %j', async (field, value, code, message) => {
 		await expectRefused(await withConfig({[field]: value}), code, message);

@@ -19,6 +19,7 @@ import type {ConfigReader} from '../../weights/index.js';
 import type {Inputs, ModelShape} from '../architecture.js';
 import type {WeightScope} from '../scope.js';
 import {type RopeConfig, readRope} from './rope.js';
+import {readContextTokens} from './rope-settings.js';
 
 /** A decoder in the manner of Llama: norms before attention and MLP, rotary positions, a gated MLP. */
 export type DecoderConfig = ModelShape & {
@@ -65,7 +66,8 @@ export function readDecoder(json: ConfigReader, {eps: epsField = 'rms_norm_eps',
 		keyHeads,
 		headDim,
 		vocabulary: json.int('vocab_size'),
-		contextTokens: json.int('max_position_embeddings'),
+		contextTokens: readContextTokens(json),
+		predictionLayers: json.index('num_nextn_predict_layers', 0),
 		norm: 'rms',
 		eps,
 		rope: readRope(json, headDim, rotary),
