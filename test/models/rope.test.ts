@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {readRope} from '../../lib/models/blocks/rope.js';
+import {readContextTokens} from '../../lib/models/blocks/rope-settings.js';
 import {ConfigReader} from '../../lib/weights/index.js';
 
 // Constants computed beforehand with the formulas of transformers' modeling_rope_utils, in double, rounded to fp32.
@@ -116,5 +117,91 @@ describe('rotary frequencies', () => {
 		],
 	])('refuses a wrong %s', (_, config, code, message) => {
 		expect(() => read(config)).toThrow(expect.objectContaining({code, message: expect.stringContaining(message)}));
+	});
+
+	it('may leave the bounds of YaRN and its factor to the lengths', () => {
+		const yarn = {type: 'yarn', factor: 4, original_max_position_embeddings: 512, beta_fast: 2, beta_slow: 0.5};
+		const cut = read({rope_scaling: {...yarn, truncate: false}}).frequencies;
+		expect([...cut]).not.toEqual([...read({rope_scaling: yarn}).frequencies]);
+		const {factor, ...rest} = yarn;
+		expect(read({max_position_embeddings: factor * 512, rope_scaling: rest})).toEqual(read({rope_scaling: yarn}));
+	});
+});
+
+describe('of two places that say something', () => {
+	const at = (base: number, more: object = {}) => ({rope_type: 'default', rope_theta: base, ...more});
+	const plain = read({rope_theta: 500});
+
+	it('what is in rope_parameters wins over what is outside', () => {
+		expect(read({rope_parameters: at(500)})).toEqual(plain);
+		expect(read({rope_theta: 10_000, rope_parameters: at(500)})).toEqual(plain);
+		const part = {partial_rotary_factor: 0.5};
+		const outside = read({rope_theta: 500, ...part});
+		expect(outside.frequencies).toHaveLength(32);
+		expect(read({rope_parameters: at(500, part)})).toEqual(outside);
+		expect(read({partial_rotary_factor: 0.25, rope_parameters: at(500, part)})).toEqual(outside);
+	});
+
+	it('the one that scales is taken, with the base of the other', () => {
+		const linear = read({rope_theta: 500, rope_scaling: {type: 'linear', factor: 2}});
+		const rope_scaling = {type: 'linear', factor: 2};
+		expect(read({rope_scaling, rope_theta: 10_000, rope_parameters: at(500)})).toEqual(linear);
+		expect(read({rope_scaling: {type: 'default'}, rope_parameters: at(500, rope_scaling)})).toEqual(plain);
+		expect(read({rope_scaling: null, rope_parameters: {...rope_scaling, rope_theta: 500}})).toEqual(linear);
+		const both = {rope_scaling, rope_parameters: at(500, {rope_type: 'linear', factor: 8})};
+		expect(read(both)).toEqual(linear);
+	});
+
+	it('rope_type wins over type, and old names are known', () => {
+		expect(read({rope_theta: 500, rope_scaling: {rope_type: 'default', type: 'linear', factor: 2}})).toEqual(plain);
+		expect(read({rope_theta: 500, rope_scaling: {type: 'mrope', mrope_section: [16, 24, 24]}})).toEqual(plain);
+		expect(() => read({rope_scaling: {type: 'su', factor: 2}})).toThrow('rope scaling longrope is not implemented');
+	});
+
+	it('kinds of layers may say the same, and not yet different things', () => {
+		const kinds = (full: object, sliding: object) => ({
+			rope_parameters: {full_attention: full, sliding_attention: sliding},
+		});
+		expect(read(kinds(at(500), at(500)))).toEqual(plain);
+		expect(() => read(kinds(at(500), at(600)))).toThrow(expect.objectContaining({code: 'EXL_MODEL_UNSUPPORTED'}));
+		expect(read({...kinds(at(500), at(600)), layer_types: ['full_attention']})).toEqual(plain);
+	});
+});
+
+describe('the context', () => {
+	const context = (config: object) =>
+		readContextTokens(new ConfigReader({max_position_embeddings: 4096, ...config}, 'config.json'));
+	const original_max_position_embeddings = 4096;
+
+	it.each([
+		['without scaling', {}, 4096],
+		[
+			'with YaRN that the configuration has no length for',
+			{type: 'yarn', factor: 4, original_max_position_embeddings},
+			16_384,
+		],
+		['with YaRN of no original length', {type: 'yarn', factor: 4}, 16_384],
+		['with linear scaling', {type: 'linear', factor: 2.5}, 10_240],
+		[
+			'with llama3, whose factor says too much',
+			{rope_type: 'llama3', factor: 32, original_max_position_embeddings},
+			4096,
+		],
+	])('%s', (_, scaling, tokens) => {
+		expect(context({rope_scaling: scaling})).toBe(tokens);
+		expect(context({rope_parameters: {rope_type: 'default', ...scaling}})).toBe('type' in scaling ? 4096 : tokens);
+	});
+
+	it('is not lengthened twice', () => {
+		const lengths = {original_max_position_embeddings, max_position_embeddings: 16_384};
+		for (const rope_type of ['yarn', 'linear']) {
+			const rope_parameters = {rope_type, factor: 4, original_max_position_embeddings};
+			expect(context({rope_parameters, max_position_embeddings: 16_384})).toBe(16_384);
+			expect(context({rope_parameters: {rope_type, factor: 4}, ...lengths})).toBe(16_384);
+		}
+	});
+
+	it('has an end', () => {
+		expect(context({rope_scaling: {type: 'yarn', factor: 1e300}})).toBe(2 ** 31 - 1);
 	});
 });

@@ -1,5 +1,6 @@
 import {ExlError} from '../../errors/index.js';
 import type {ConfigReader} from '../../weights/index.js';
+import {factorOf, type RopeSettings, readRopeSettings} from './rope-settings.js';
 
 /** How positions become angles. */
 export type RopeConfig = {
@@ -18,31 +19,42 @@ The formulas are those of Hugging Face transformers (modeling_rope_utils), which
 length from the configuration (Peng et al., arXiv:2309.00071).
 
 @param part Of a head that turns, if the configuration does not say it.
-@throws {ExlError} `EXL_MODEL_UNSUPPORTED` for another kind of scaling.
+@throws {ExlError} `EXL_MODEL_UNSUPPORTED` for another kind of scaling, or one for each kind of layer.
 */
 export function readRope(json: ConfigReader, headDim: number, part = 1): RopeConfig {
-	const scaling = json.optionalObject(['rope_scaling', 'rope_parameters']);
-	const base = json.optionalNumber(['rope_theta', 'rope_parameters.rope_theta']) ?? 10_000;
-	if (!(base > 1)) throw json.invalid(['rope_theta', 'rope_parameters.rope_theta'], 'a number above 1');
-	const dim = 2 * floor((headDim * json.number('partial_rotary_factor', part)) / 2);
-	if (!(dim >= 2 && dim <= headDim)) throw json.invalid('partial_rotary_factor', 'a number above 0, up to 1');
+	const [first, ...others] = readRopeSettings(json, part).map(settings => ropeOf(settings, json, headDim));
+	for (const other of others) {
+		if (other.scale === first!.scale && isEqual(other.frequencies, first!.frequencies)) continue;
+		const message = `${json.file}: rope_parameters that differ between kinds of layers are not implemented`;
+		throw new ExlError('EXL_MODEL_UNSUPPORTED', message);
+	}
+	return first!;
+}
+
+function ropeOf(settings: RopeSettings, json: ConfigReader, headDim: number): RopeConfig {
+	const {kind, base, part, scaling} = settings;
+	const dim = 2 * floor((headDim * part) / 2);
+	if (dim < 2) throw json.invalid('partial_rotary_factor', `a number that leaves 2 of ${headDim} elements`);
 
 	const plain = Array.from({length: dim / 2}, (_, i) => base ** ((-2 * i) / dim));
-	const kind = scaling?.string(['rope_type', 'type'], 'default') ?? 'default';
-	if (!scaling || kind === 'default') return rope(plain);
-
-	const factor = scaling.number('factor');
-	if (!(factor >= 1)) throw scaling.invalid('factor', 'a number of at least 1');
 	switch (kind) {
-		case 'linear':
+		case 'default':
+			return rope(plain);
+		case 'linear': {
+			const factor = factorOf(settings, json);
 			return rope(plain.map(f => f / factor));
+		}
 		case 'llama3':
-			return rope(plain.map(llama3(scaling, factor)));
+			return rope(plain.map(llama3(scaling, factorOf(settings, json))));
 		case 'yarn':
-			return yarn(plain, {base, dim, factor, scaling, json});
+			return yarn(plain, dim, settings, factorOf(settings, json));
 		default:
 			throw new ExlError('EXL_MODEL_UNSUPPORTED', `${json.file}: rope scaling ${kind} is not implemented`);
 	}
+}
+
+function isEqual(a: Float32Array, b: Float32Array): boolean {
+	return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
 function rope(frequencies: readonly number[], scale = 1): RopeConfig {
@@ -63,14 +75,16 @@ function llama3(scaling: ConfigReader, factor: number): (frequency: number) => n
 	};
 }
 
-type Yarn = {base: number; dim: number; factor: number; scaling: ConfigReader; json: ConfigReader};
-
-function yarn(plain: readonly number[], {base, dim, factor, scaling, json}: Yarn): RopeConfig {
-	const original = scaling.optionalInt('original_max_position_embeddings') ?? json.int('max_position_embeddings');
+function yarn(plain: readonly number[], dim: number, settings: RopeSettings, factor: number): RopeConfig {
+	const {base, scaling, originalTokens} = settings;
+	const original = originalTokens();
 	/** The pair that turns this often within the original context. */
 	const pairTurning = (turns: number) => (dim * log(original / (turns * 2 * PI))) / (2 * log(base));
-	const low = max(floor(pairTurning(scaling.number('beta_fast', 32))), 0);
-	const high = min(ceil(pairTurning(scaling.number('beta_slow', 1))), dim - 1);
+	const whole = scaling.bool('truncate', true);
+	const fast = pairTurning(scaling.number('beta_fast', 32));
+	const slow = pairTurning(scaling.number('beta_slow', 1));
+	const low = max(whole ? floor(fast) : fast, 0);
+	const high = min(whole ? ceil(slow) : slow, dim - 1);
 
 	const frequencies = plain.map((frequency, i) => {
 		const stretched = min(max((i - low) / max(high - low, 0.001), 0), 1);
