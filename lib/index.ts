@@ -18,6 +18,13 @@ export {
 	type ScoreResult,
 	type WeightKindInfo,
 } from './model/index.js';
-export type {CacheTypeName, DeviceName, Isolation, LoadOptions, LoadProgress} from './options/index.js';
-export type {Filter, GenerateOptions} from './sampling/index.js';
+export {
+	type CacheTypeName,
+	checkLoadOptions,
+	type DeviceName,
+	type Isolation,
+	type LoadOptions,
+	type LoadProgress,
+} from './options/index.js';
+export {checkGenerateOptions, type Filter, type GenerateOptions} from './sampling/index.js';
 export type {DecodeOptions, EncodeOptions, Tokenizer} from './tokenizer/index.js';

@@ -1,6 +1,6 @@
 import {createInterface, type Interface} from 'node:readline';
-import {type ChatMessage, ExlError, inspectModel} from '../index.js';
-import {Conversation} from './conversation.js';
+import {ExlError, inspectModel} from '../index.js';
+import {Conversation, isTooLong, type Shows} from './conversation.js';
 import {type CommonFlags, type GenerationFlags, generateOptions} from './flags.js';
 import {withModel} from './load.js';
 import type {Terminal} from './terminal.js';
@@ -18,14 +18,31 @@ export async function chat(name: string, flags: ChatFlags, terminal: Terminal): 
 
 	await withModel(name, flags, terminal, async model => {
 		const conversation = new Conversation(model, generateOptions(flags), flags.system);
-		const messages = await converse(conversation, terminal, flags.json === true);
-		if (flags.json) await terminal.writeJson({messages});
+		try {
+			await converse(conversation, terminal, flags.json === true);
+		} finally {
+			if (flags.json) await terminal.saveJson({messages: conversation.messages});
+		}
 	});
 }
 
-async function converse(conversation: Conversation, terminal: Terminal, silent: boolean): Promise<ChatMessage[]> {
+async function converse(conversation: Conversation, terminal: Terminal, silent: boolean): Promise<void> {
 	const input = openInput(terminal);
 	let warned = false;
+	const shows: Shows = {
+		text: async text => (silent ? undefined : terminal.write(text)),
+		note: text => terminal.note(text),
+	};
+	const say = async (line: string) => {
+		try {
+			await conversation.say(line, shows);
+		} catch (error) {
+			// A person can say it in fewer words.
+			if (!terminal.isInteractive || !isTooLong(error)) throw error;
+			conversation.unsay();
+			terminal.note((error as Error).message);
+		}
+	};
 	terminal.onInterrupt = () => {
 		const ends = warned && !conversation.isReplying;
 		warned = true;
@@ -40,9 +57,7 @@ async function converse(conversation: Conversation, terminal: Terminal, silent: 
 		input.prompt();
 		for await (const line of input) {
 			warned = false;
-			if (line.trim() !== '') {
-				await conversation.say(line, silent ? async () => {} : text => terminal.write(text));
-			}
+			if (line.trim() !== '') await say(line);
 			terminal.signal.throwIfAborted();
 			input.prompt();
 		}
@@ -51,7 +66,6 @@ async function converse(conversation: Conversation, terminal: Terminal, silent: 
 		input.close();
 	}
 	terminal.signal.throwIfAborted();
-	return conversation.messages;
 }
 
 /** The prompt goes to stderr: stdout has the replies and nothing else. */
@@ -60,5 +74,7 @@ function openInput(terminal: Terminal): Interface {
 	const input = isInteractive
 		? createInterface({input: stdin, output: process.stderr, prompt: '> '})
 		: createInterface({input: stdin, prompt: ''});
+	// The terminal hears of it as well.
+	input.on('error', () => {});
 	return input.on('SIGINT', () => terminal.interrupt());
 }

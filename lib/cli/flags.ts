@@ -1,5 +1,5 @@
 import {type Command, InvalidArgumentError} from 'commander';
-import type {GenerateOptions, LoadOptions} from '../index.js';
+import {checkGenerateOptions, checkLoadOptions, type GenerateOptions, type LoadOptions} from '../index.js';
 
 export type CommonFlags = {
 	readonly json?: boolean;
@@ -35,9 +35,13 @@ export type GenerationFlags = {
 	readonly speculative?: string;
 };
 
-/** What every command takes, needed or not, so that scripts can pass the same flags to all. */
+/**
+What every command takes, needed or not, so that scripts can pass the same flags to all. They are checked where they are
+not needed as well, and before anything is loaded.
+*/
 export function commonFlags(command: Command): Command {
 	return command
+		.hook('preAction', () => checkLoadOptions(loadOptions(command.opts())))
 		.option('--json', 'print one JSON object on stdout and nothing else')
 		.option('--device <name>', 'auto, cpu, cuda, cuda:N or reference')
 		.option('--threads <n>', 'threads of the CPU backend [one per physical core]', number)
@@ -49,6 +53,7 @@ export function commonFlags(command: Command): Command {
 
 export function generationFlags(command: Command): Command {
 	return command
+		.hook('preAction', () => checkGenerateOptions(generateOptions(command.opts())))
 		.option('--max-tokens <n>', 'tokens to generate at most [until the context ends]', number)
 		.option('--min-tokens <n>', 'tokens before the text may end [0]', number)
 		.option('--temperature <t>', 'divides the logits; 0 is greedy [0.8]', number)

@@ -16,6 +16,7 @@ export function createProgram(terminal: Terminal): Command {
 	const program = new Command('node-exllama')
 		.description('Run EXL2, GPTQ and plain language models on this machine.')
 		.version(packageVersion())
+		.configureOutput({writeOut: text => terminal.print(text)})
 		.exitOverride();
 	const command = (name: string, description: string) => commonFlags(program.command(name).description(description));
 	const model = '<model>';

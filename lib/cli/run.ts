@@ -1,7 +1,7 @@
 import {CommanderError} from 'commander';
 import {isExlError} from '../index.js';
 import {createProgram} from './program.js';
-import type {Terminal} from './terminal.js';
+import {StreamError, type Terminal} from './terminal.js';
 
 const usageExit = 2;
 
@@ -12,23 +12,33 @@ Runs one command line.
 */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
 	try {
-		const program = createProgram(terminal);
-		await program.parseAsync(argv as string[]);
-		return terminal.endedWith ?? 0;
+		const code = await parse(argv, terminal);
+		await terminal.flush();
+		return terminal.endedWith ?? code;
+	} catch (error) {
+		const {endedWith, failure} = terminal;
+		if (endedWith !== undefined && !failure) return endedWith;
+		terminal.note(failureLine(failure ?? error));
+		return isExlError(error) && !failure && error.code === 'EXL_INVALID_ARGUMENT' ? usageExit : 1;
+	}
+}
+
+async function parse(argv: readonly string[], terminal: Terminal): Promise<number> {
+	try {
+		await createProgram(terminal).parseAsync(argv as string[]);
+		return 0;
 	} catch (error) {
 		// commander has written its own line already.
 		if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExit;
-		if (terminal.endedWith !== undefined && terminal.endedWith !== 1) return terminal.endedWith;
-		terminal.note(failureLine(error));
-		return isExlError(error) && error.code === 'EXL_INVALID_ARGUMENT' ? usageExit : 1;
+		throw error;
 	}
 }
 
 /** `EXL_CODE: message`, in one line whatever the message looks like. */
 export function failureLine(error: unknown): string {
-	const message = error instanceof Error ? error.message : String(error);
-	const code = isExlError(error) ? error.code : 'EXL_INTERNAL';
-	return `${code}: ${oneLine(message)}`;
+	const message = oneLine(error instanceof Error ? error.message : String(error));
+	if (error instanceof StreamError) return message;
+	return `${isExlError(error) ? error.code : 'EXL_INTERNAL'}: ${message}`;
 }
 
 /** Indented lines are a list that belongs to the line before. */

@@ -1,6 +1,11 @@
-import {once} from 'node:events';
-
 export const interruptedExit = 130;
+
+/** Reading or writing a stream of the process failed: `standard output: ENOSPC: no space left on device, write`. */
+export class StreamError extends Error {
+	constructor(stream: string, cause: Error) {
+		super(`${stream}: ${cause.message}`, {cause});
+	}
+}
 
 const interrupted = new Error('interrupted');
 const hungUp = new Error('nobody reads the output any more');
@@ -13,14 +18,15 @@ export class Terminal {
 
 	readonly #stop = new AbortController();
 	readonly #exit: (code: number) => void;
+	/** What others printed. */
+	#printed: Promise<void> = Promise.resolve();
 
 	/** @param exit Ends the process at once: for a second Ctrl-C while the first is still being obeyed. */
 	constructor(exit: (code: number) => void) {
 		this.#exit = exit;
 		process.on('SIGINT', () => this.interrupt());
-		process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-			this.#stop.abort(error.code === 'EPIPE' ? hungUp : error),
-		);
+		process.stdin.on('error', error => this.#stop.abort(new StreamError('standard input', error)));
+		process.stdout.on('error', error => this.#cannotWrite(error));
 		// Without a reader there is nobody to tell.
 		process.stderr.on('error', () => {});
 	}
@@ -32,6 +38,11 @@ export class Terminal {
 
 	get isInteractive(): boolean {
 		return process.stdin.isTTY === true && process.stderr.isTTY === true;
+	}
+
+	/** Why the command cannot go on, if that is a failure. */
+	get failure(): StreamError | undefined {
+		return this.signal.reason instanceof StreamError ? this.signal.reason : undefined;
 	}
 
 	/** The exit code of a command that was ended from outside; `hangup` is no failure. */
@@ -52,15 +63,52 @@ export class Terminal {
 		else this.#stop.abort(interrupted);
 	}
 
-	/** Writes a result to stdout; waits while its reader is slow. */
+	/** Writes a result to stdout; waits until it is there. */
 	async write(text: string): Promise<void> {
 		this.signal.throwIfAborted();
-		if (!process.stdout.write(text)) await once(process.stdout, 'drain', {signal: this.signal});
+		await this.#put(text);
 	}
 
 	/** The one JSON value of a command with `--json`. */
 	writeJson(value: unknown): Promise<void> {
 		return this.write(`${JSON.stringify(value)}\n`);
+	}
+
+	/** As `writeJson`, also after Ctrl-C: what would be lost otherwise. */
+	async saveJson(value: unknown): Promise<void> {
+		if (this.signal.aborted && this.signal.reason !== interrupted) return;
+		await this.#put(`${JSON.stringify(value)}\n`);
+	}
+
+	/** Writes without waiting; `flush()` tells how it went. */
+	print(text: string): void {
+		this.#printed = this.#put(text);
+		this.#printed.catch(() => {});
+	}
+
+	/** @throws {StreamError} If something could not be written. */
+	async flush(): Promise<void> {
+		await this.#printed;
+		if (this.failure) throw this.failure;
+	}
+
+	/** Ctrl-C does not wait for a slow reader. */
+	#put(text: string): Promise<void> {
+		const {signal} = this;
+		return new Promise((resolve, reject) => {
+			const abort = () => reject(signal.reason);
+			signal.addEventListener('abort', abort, {once: true});
+			process.stdout.write(text, error => {
+				signal.removeEventListener('abort', abort);
+				if (!error) return resolve();
+				this.#cannotWrite(error);
+				abort();
+			});
+		});
+	}
+
+	#cannotWrite(error: NodeJS.ErrnoException): void {
+		this.#stop.abort(error.code === 'EPIPE' ? hungUp : new StreamError('standard output', error));
 	}
 
 	/** Tells the person something that is no result: a line on stderr. */

@@ -2,6 +2,7 @@ export {type DeviceName, deviceName} from './device.js';
 export {
 	type CacheTypeName,
 	cacheTypes,
+	checkLoadOptions,
 	type Isolation,
 	type LoaderName,
 	type LoadOptions,

@@ -117,3 +117,12 @@ Checks the options of `loadModel()` and fills in defaults.
 export function parseLoadOptions(input: unknown = {}): ResolvedLoadOptions {
 	return parseOptions(schema, input, 'loadModel()');
 }
+
+/**
+Checks options as `loadModel()` does, and loads nothing: for forms and command lines.
+
+@throws {ExlError} `EXL_INVALID_ARGUMENT`.
+*/
+export function checkLoadOptions(options?: LoadOptions): void {
+	parseLoadOptions(options);
+}

@@ -5,6 +5,9 @@ const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
 export function nearest(name: string, known: readonly string[]): string | undefined {
 	const scored = known.map(candidate => ({candidate, distance: editDistance(plain(name), plain(candidate))}));
 	const best = scored.sort((a, b) => a.distance - b.distance)[0];
+	// `temp` is a beginning of `temperature`, however near `topP` is.
+	const longer = plain(name).length < 3 ? undefined : known.find(candidate => plain(candidate).startsWith(plain(name)));
+	if (longer !== undefined && best!.distance > 1) return longer;
 	return best && best.distance <= Math.ceil(plain(best.candidate).length / 3) ? best.candidate : undefined;
 }
 

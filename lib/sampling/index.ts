@@ -1,3 +1,8 @@
 export {type AllowedTexts, allowedTexts, type Filter} from './filters.js';
-export {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from './options.js';
+export {
+	checkGenerateOptions,
+	type GenerateOptions,
+	parseGenerateOptions,
+	type ResolvedGenerateOptions,
+} from './options.js';
 export type {LogitsHook} from './output.js';

@@ -82,6 +82,15 @@ export function parseGenerateOptions(input: unknown = {}, what = 'generate()'): 
 	return {...options, repetitionPenalty};
 }
 
+/**
+Checks options as `generate()` does, and needs no model: for forms and command lines.
+
+@throws {ExlError} `EXL_INVALID_ARGUMENT`.
+*/
+export function checkGenerateOptions(options?: GenerateOptions): void {
+	parseGenerateOptions(options);
+}
+
 function refuseContradictions(options: v.InferOutput<typeof schema>): void {
 	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = [], filters} = options;
 	const refuse = (op: string, message: string) => {

@@ -5,7 +5,7 @@ import {modelsDirectory, temporaryDirectory} from '../support/directory.js';
 
 export const tiny = join(modelsDirectory, 'tinystories-656k-exl2');
 
-const cli = join(__dirname, '../../dist/cli.js');
+export const cli = join(__dirname, '../../dist/cli.js');
 
 export type Ended = {readonly code: number | null; readonly stdout: string; readonly stderr: string};
 

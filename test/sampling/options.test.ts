@@ -161,6 +161,7 @@ test.each([
 	[{signal: {}}, 'signal must be an AbortSignal; got an object'],
 	[{max_tokens: 5}, 'generate() has no option "max_tokens"; did you mean "maxTokens"?'],
 	[{temprature: 5}, 'generate() has no option "temprature"; did you mean "temperature"?'],
+	[{temp: 5}, 'generate() has no option "temp"; did you mean "temperature"?'],
 	[{top_p: 5}, 'generate() has no option "top_p"; did you mean "topP"?'],
 	[{nonsense: 5}, expect.stringContaining('it takes maxTokens, minTokens, temperature')],
 	[7, 'the options of generate() must be an object; got 7'],
