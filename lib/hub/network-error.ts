@@ -13,7 +13,7 @@ const words: {readonly [code: string]: string} = {
 };
 
 export function codeOf(error: unknown): string {
-	const {code} = error as {code?: unknown};
+	const code = (error as {code?: unknown} | undefined)?.code;
 	return typeof code === 'string' ? code : '';
 }
 
