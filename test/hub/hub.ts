@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
-import {type AddressInfo, createServer as createTcp, type Server as TcpServer} from 'node:net';
+import {type AddressInfo, createServer as createTcp, type Socket, type Server as TcpServer} from 'node:net';
 import {onTestFinished} from 'vitest';
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
@@ -41,9 +41,14 @@ export class FakeHub {
 	static async start(files: Files = {}, repo = 'org/name'): Promise<FakeHub> {
 		const hub = new FakeHub(repo);
 		hub.branches.set('main', {commit, files});
-		hub.endpoint = await listen(createServer((request, response) => hub.#answer(request, response)));
+		hub.endpoint = await listen(createServer(hub.listener));
 		return hub;
 	}
+
+	/** For a server of another kind. */
+	readonly listener = (request: IncomingMessage, response: ServerResponse): void => {
+		this.#answer(request, response);
+	};
 
 	/** How often paths that contain `part` were asked for. */
 	count(part: string): number {
@@ -123,8 +128,11 @@ export function fail(response: ServerResponse, status: number, code?: string, he
 /** Until the end of the test. @returns Its address. */
 export async function listen(server: Server | TcpServer, scheme = 'http'): Promise<string> {
 	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+	// Those of tunnels too, which the server does not count as its own.
+	const sockets = new Set<Socket>();
+	server.on('connection', (socket: Socket) => sockets.add(socket));
 	onTestFinished(async () => {
-		if ('closeAllConnections' in server) server.closeAllConnections();
+		for (const socket of sockets) socket.destroy();
 		await new Promise(resolve => server.close(resolve));
 	});
 	return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
