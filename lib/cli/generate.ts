@@ -39,8 +39,9 @@ async function readPrompt(flag: string | undefined, terminal: Terminal): Promise
 	return text.replace(/\r?\n$/, '');
 }
 
-function summary({promptTokens, completionTokens, finishReason, timings}: GenerateResult): string {
-	const prompt = `prompt ${promptTokens} tokens, ${decimal(timings.promptTokensPerSecond)} tokens/s`;
+function summary({promptTokens, cachedTokens, completionTokens, finishReason, timings}: GenerateResult): string {
+	const cached = cachedTokens > 0 ? ` (${cachedTokens} from the cache)` : '';
+	const prompt = `prompt ${promptTokens} tokens${cached}, ${decimal(timings.promptTokensPerSecond)} tokens/s`;
 	const reply = `generated ${completionTokens} tokens, ${decimal(timings.tokensPerSecond)} tokens/s`;
 	return `${prompt}; ${reply}; ended by ${finishReason}`;
 }

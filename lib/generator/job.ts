@@ -182,7 +182,7 @@ export class Job implements Waiting {
 			tokenIds: [...tokenIds],
 			promptTokens: this.promptLength,
 			completionTokens: tokenIds.length,
-			cachedTokens: Math.max(0, this.promptLength - this.prefilled),
+			cachedTokens: this.#cachedTokens,
 			finishReason,
 			seed: this.request.seed,
 			timings: this.#timings(),
@@ -195,6 +195,11 @@ export class Job implements Waiting {
 		this.#settle.reject(reason);
 	}
 
+	/** Prompt tokens that it did not compute. What it lost and computed again counts once. */
+	get #cachedTokens(): number {
+		return Math.max(0, this.promptLength - this.prefilled);
+	}
+
 	#timings(): Timings {
 		const ended = performance.now();
 		const {added, started = ended, first = ended} = this.#times;
@@ -203,7 +208,7 @@ export class Job implements Waiting {
 			queueMs: started - added,
 			promptMs,
 			decodeMs,
-			promptTokensPerSecond: perSecond(this.promptLength, promptMs),
+			promptTokensPerSecond: perSecond(this.promptLength - this.#cachedTokens, promptMs),
 			tokensPerSecond: perSecond(this.answer.tokenIds.length - 1, decodeMs),
 		};
 	}

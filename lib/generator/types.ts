@@ -33,7 +33,7 @@ export type Timings = {
 	readonly promptMs: number;
 	/** Milliseconds from the first token to the last. */
 	readonly decodeMs: number;
-	/** Prompt tokens per second. */
+	/** Prompt tokens per second that were computed: those of `cachedTokens` are not counted. */
 	readonly promptTokensPerSecond: number;
 	/** Generated tokens per second, the first not counted. */
 	readonly tokensPerSecond: number;

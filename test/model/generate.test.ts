@@ -53,6 +53,15 @@ describe('one answer', () => {
 		expect(tokensPerSecond).toBeCloseTo(19_000 / decodeMs, 6);
 	});
 
+	it('counts what it computed, not what it found in the cache', async () => {
+		const ids = Array.from({length: 300}, (_, i) => 3 + ((i * 31) % 500));
+		for (const cached of [0, 299]) {
+			const {timings, promptTokens, cachedTokens} = await model.complete(ids, {...greedy, maxTokens: 1});
+			expect({promptTokens, cachedTokens}).toEqual({promptTokens: 300, cachedTokens: cached});
+			expect(timings.promptTokensPerSecond).toBeCloseTo(((300 - cached) * 1000) / timings.promptMs, 6);
+		}
+	});
+
 	it('can be iterated after it was awaited, and twice', async () => {
 		const generation = model.generate(prompt, {...greedy, maxTokens: 12});
 		const {text, tokenIds} = await generation.result;
