@@ -47,6 +47,7 @@ async function main() {
 	const model = await loadModel(directory, {threads});
 	/** @type {{promptTokens: number, prefill: number, decode: number}[]} */
 	const results = [];
+	let prompts = 0;
 	try {
 		const sizes = values.prompts
 			.split(',')
@@ -55,7 +56,7 @@ async function main() {
 		for (const promptTokens of sizes) {
 			const runs = [];
 			for (let run = 0; run <= repeat; run++) {
-				const timings = await measure(model, promptTokens, genTokens, run);
+				const timings = await measure(model, promptTokens, genTokens, prompts++);
 				// The first run is a warm-up.
 				if (run > 0) runs.push(timings);
 			}
@@ -80,11 +81,16 @@ async function main() {
 	console.log(table([['prompt', 'prefill tok/s', 'decode tok/s', 'decode GB/s', 'of bandwidth'], ...rows]));
 }
 
-/** @param {import('node-exllama').Model} model @param {number} promptTokens @param {number} genTokens @param {number} run */
-async function measure(model, promptTokens, genTokens, run) {
+/**
+@param {import('node-exllama').Model} model @param {number} promptTokens @param {number} genTokens
+@param {number} number Of the prompt: each begins with another token, so that nothing of it is in the cache.
+*/
+async function measure(model, promptTokens, genTokens, number) {
 	const {vocabSize} = model.tokenizer;
-	const prompt = Array.from({length: promptTokens}, (_, i) => ((i + 1) * 7919 + run * 104729) % vocabSize);
-	const {timings} = await model.complete(prompt, {maxTokens: genTokens, temperature: 0});
+	const prompt = Array.from({length: promptTokens}, (_, i) => ((i + 1) * 7919 + number * 104729) % vocabSize);
+	const options = {maxTokens: genTokens, minTokens: genTokens, temperature: 0};
+	const {timings, cachedTokens} = await model.complete(prompt, options);
+	if (cachedTokens > 0) throw new Error(`${cachedTokens} tokens of the prompt were in the cache`);
 	return {prefill: timings.promptTokensPerSecond, decode: timings.tokensPerSecond};
 }
 

@@ -1,4 +1,4 @@
-import {type Model, memory} from '../index.js';
+import {ExlError, type Model, memory} from '../index.js';
 import type {CommonFlags} from './flags.js';
 import {bytes, decimal, facts} from './format.js';
 import {withModel} from './load.js';
@@ -13,9 +13,6 @@ export type BenchFlags = CommonFlags & {
 
 type Speeds = {readonly prefill: number; readonly decode: number};
 
-/** Runs until enough tokens came: a model may end its text early. */
-const mostRuns = 16;
-
 export async function bench(name: string, flags: BenchFlags, terminal: Terminal): Promise<void> {
 	const started = performance.now();
 	const result = await withModel(name, flags, terminal, async model => {
@@ -26,13 +23,13 @@ export async function bench(name: string, flags: BenchFlags, terminal: Terminal)
 		const {repeat} = flags;
 
 		// The first run faults in what later runs find in place.
-		await model.complete(promptOf(model, promptTokens, 0), {maxTokens: 1, signal: terminal.signal});
+		await measure(model, promptOf(model, promptTokens, 0), 1, terminal.signal);
 		const progress = new Progress('measuring');
 		const runs: Speeds[] = [];
 		try {
-			for (let i = 0; i < repeat; i++) {
-				runs.push(await measure(model, promptTokens, genTokens, terminal.signal));
-				progress.update(i + 1, repeat);
+			for (let run = 1; run <= repeat; run++) {
+				runs.push(await measure(model, promptOf(model, promptTokens, run), genTokens, terminal.signal));
+				progress.update(run, repeat);
 			}
 		} finally {
 			progress.stop();
@@ -63,22 +60,24 @@ export async function bench(name: string, flags: BenchFlags, terminal: Terminal)
 	await terminal.write(`${text}\n`);
 }
 
-async function measure(model: Model, promptTokens: number, genTokens: number, signal: AbortSignal): Promise<Speeds> {
-	const prefill: number[] = [];
-	let tokens = 0;
-	let milliseconds = 0;
-	for (let run = 1; run <= mostRuns && tokens < genTokens - 1; run++) {
-		const maxTokens = genTokens - tokens;
-		const prompt = promptOf(model, promptTokens, run);
-		const {timings, completionTokens} = await model.complete(prompt, {maxTokens, temperature: 0, signal});
-		prefill.push(timings.promptTokensPerSecond);
-		tokens += Math.max(0, completionTokens - 1);
-		milliseconds += timings.decodeMs;
+/** @throws {ExlError} `EXL_INTERNAL` if the prompt was not computed but found in the cache, which would flatter. */
+async function measure(
+	model: Model,
+	prompt: readonly number[],
+	genTokens: number,
+	signal: AbortSignal,
+): Promise<Speeds> {
+	// A model may end its text early, which would leave less to measure.
+	const options = {maxTokens: genTokens, minTokens: genTokens, temperature: 0, signal};
+	const {timings, cachedTokens} = await model.complete(prompt, options);
+	if (cachedTokens > 0) {
+		const message = `${cachedTokens} of ${prompt.length} prompt tokens were in the cache: the speed of the prompt is not that`;
+		throw new ExlError('EXL_INTERNAL', message);
 	}
-	return {prefill: median(prefill), decode: milliseconds > 0 ? (tokens * 1000) / milliseconds : 0};
+	return {prefill: timings.promptTokensPerSecond, decode: timings.tokensPerSecond};
 }
 
-/** Ids without a pattern, other ones for every `run`. */
+/** Ids without a pattern. The first is another one in every `run`, so that no run finds anything of one before in the cache. */
 function promptOf(model: Model, length: number, run: number): number[] {
 	const {vocabSize} = model.tokenizer;
 	return Array.from({length}, (_, i) => ((i + 1) * 7919 + run * 104729) % vocabSize);
