@@ -60,6 +60,8 @@ export class Job implements Waiting {
 	triedAt = -1;
 	/** Prompt tokens it computed itself. */
 	prefilled = 0;
+	/** Rows of steps that its prompt has a claim to and has not had. */
+	owed = 0;
 	/** Settled when the reader wants more; undefined while it does. */
 	room: Promise<void> | undefined;
 	/** Guesses for one step, at most. */
@@ -103,6 +105,13 @@ export class Job implements Waiting {
 	/** Whether only the last token is left to compute, or one that is still being drawn. */
 	get streams(): boolean {
 		return this.strands.every(({ids, planned}) => planned >= ids.length - 1);
+	}
+
+	/** Tokens that are to be computed before it streams, by it or by others that share them. */
+	get promptLeft(): number {
+		return this.strands.reduce((sum, {ids, planned, sequence}) => {
+			return sum + ids.length - Math.max(planned, sequence?.ready ?? 0);
+		}, 0);
 	}
 
 	/** Tokens its answer may still have, those under way not counted. */

@@ -1,6 +1,7 @@
 import type {BatchBuilder, Run} from './batch.js';
 import type {Job, Strand} from './job.js';
 import type {Pace} from './pace.js';
+import {takeTurns} from './turns.js';
 
 /** Stands for a token that is still being drawn. */
 const lastDrawn = -1;
@@ -22,14 +23,11 @@ export function plan(active: readonly Job[], builder: BatchBuilder, pace: Pace, 
 	for (const job of [...active]) {
 		if (job.state === 'active' && job.streams) addToken(job, active, builder, actions);
 	}
-	// Also those whose token is being drawn right now: they come back after this step.
-	const streams = active.filter(job => job.streams).length;
-	let budget = pace.promptRows(streams, builder.rowsLeft);
-	for (const job of active) {
-		if (job.streams) continue;
-		budget -= addPrompt(job, builder, Math.min(budget, builder.rowsLeft));
-		if (budget <= 0) break;
-	}
+	// Also those whose token is being drawn right now, unless it is their last: they come back after this step.
+	const streams = active.filter(job => job.streams && job.tokensLeft > 0).length;
+	const prompts = active.filter(job => !job.streams);
+	const budget = Math.min(pace.promptRows(streams, builder.rowsLeft), builder.rowsLeft);
+	takeTurns(prompts, budget, (job, most) => addPrompt(job, builder, most));
 }
 
 function addToken(job: Job, active: readonly Job[], builder: BatchBuilder, actions: PlanActions): void {
@@ -38,8 +36,9 @@ function addToken(job: Job, active: readonly Job[], builder: BatchBuilder, actio
 	// The token of the step before is still being drawn; if nobody has to see it first, the next step may follow at once.
 	if (pending < 0 || (pending === 0 && (job.tokensLeft < 1 || !job.pipelines))) return;
 
-	// Those that come later need an output each.
-	const needed = active.slice(active.indexOf(job)).reduce((sum, {strands}) => sum + strands.length, 0);
+	// Those that come later need an output each, and so do prompts that end in this step.
+	const at = active.indexOf(job);
+	const needed = active.reduce((sum, other, i) => sum + (i >= at || !other.streams ? other.strands.length : 0), 0);
 	const spare = builder.outputsLeft - needed;
 	const drafts = pending === 1 ? draftsOf(job, Math.floor(spare / job.strands.length), active, actions) : [];
 	if (!drafts) return;
