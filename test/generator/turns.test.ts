@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import {beforeAll, describe, expect, it} from 'vitest';
+import {afterEach, beforeAll, describe, expect, it, vi} from 'vitest';
 import {PageTable} from '../../lib/cache/index.js';
 import {Answer} from '../../lib/generator/answer.js';
 import type {Step, StepEngine, StepReply} from '../../lib/generator/engine.js';
@@ -91,11 +91,6 @@ class Bench implements StepEngine {
 		}
 		throw new Error(`no token after ${most} steps`);
 	}
-
-	/** Rows of all prompts together that step `index` has for `job`. */
-	rowsOf(job: Job, index: number): number {
-		return job.strands.reduce((sum, {row}) => sum + (this.steps[index]?.get(row) ?? 0), 0);
-	}
 }
 
 function settled(): Promise<void> {
@@ -184,6 +179,43 @@ describe('a long prompt', () => {
 		const second = bench.start(2000);
 		expect(await bench.stepsUntilToken(first)).toBe(Math.ceil(2000 / rowsPerStep));
 		expect(second.answer.tokenIds).toEqual([]);
+	});
+});
+
+describe('while others stream', () => {
+	afterEach(() => {
+		vi.restoreAllMocks();
+	});
+
+	it.each([1, 8, 16])('%i of them, no step has more rows for it than the pace allows', async count => {
+		// Steps of no duration: the pace never finds room for more than its least.
+		vi.spyOn(performance, 'now').mockReturnValue(0);
+		const bench = new Bench({jobs: count + 2});
+		const streams = Array.from({length: count}, () => bench.start(4, {maxTokens: 3000}));
+		for (const stream of streams) await bench.stepsUntilToken(stream);
+		const long = bench.start(4000);
+		for (let i = 0; i < 10; i++) await bench.step();
+		const from = bench.steps.length;
+		const short = bench.start(50);
+		expect(await bench.stepsUntilToken(short)).toBeLessThanOrEqual(50);
+		const rows = bench.steps.slice(from).map(step => [...step.values()].reduce((sum, n) => sum + n, 0));
+		expect(Math.max(...rows)).toBe(count + 2);
+		// A quarter of them went to the long one.
+		const ofLong = bench.steps.slice(from).reduce((sum, step) => sum + (step.get(long.strands[0]!.row) ?? 0), 0);
+		expect(ofLong).toBeGreaterThanOrEqual(14);
+		for (const {answer} of streams) expect(answer.tokenIds.length).toBeGreaterThanOrEqual(from);
+	});
+
+	it('nobody who has drawn his last token counts as one of them', async () => {
+		const bench = new Bench();
+		const long = bench.start(4000);
+		let shorts = 0;
+		while (long.answer.tokenIds.length === 0) {
+			if (shorts++ < 12) bench.start(10);
+			await bench.step();
+		}
+		const full = bench.steps.map(step => [...step.values()].reduce((sum, n) => sum + n, 0));
+		expect(full.slice(0, -1).every(rows => rows === rowsPerStep)).toBe(true);
 	});
 });
 
