@@ -1,5 +1,5 @@
 import {EventEmitter} from 'node:events';
-import {ExlError} from '../errors/index.js';
+import {callback, oneOf, parseArgument} from '../options/index.js';
 import {logMemory} from './log.js';
 import type {Tracked} from './resource.js';
 
@@ -19,16 +19,26 @@ const warnBytes = 2 ** 20;
 
 const emitter = new EventEmitter();
 
-/** Calls `listener` whenever something was collected without `dispose()`. */
-export function on(event: 'leak', listener: (report: LeakReport) => void): void {
-	if (event !== 'leak' || typeof listener !== 'function') {
-		throw new ExlError('EXL_INVALID_ARGUMENT', "memory.on() takes 'leak' and a function");
-	}
+type Listener = (report: LeakReport) => void;
+
+const eventName = oneOf(['leak']);
+const anyListener = callback<Listener>();
+
+/** Calls `listener` whenever something was collected without `dispose()`. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
+export function on(event: 'leak', listener: Listener): void {
+	check('memory.on()', event, listener);
 	emitter.on(event, listener);
 }
 
-export function off(event: 'leak', listener: (report: LeakReport) => void): void {
+/** Calls it no more. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
+export function off(event: 'leak', listener: Listener): void {
+	check('memory.off()', event, listener);
 	emitter.off(event, listener);
+}
+
+function check(what: string, event: unknown, listener: unknown): void {
+	parseArgument(eventName, event, 'event', what);
+	parseArgument(anyListener, listener, 'listener', what);
 }
 
 export function reportLeak({resource, stack}: Tracked): void {

@@ -1,5 +1,6 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import {dirname, sep} from 'node:path';
+import {parseArgument, trueOrFalse} from '../options/index.js';
 import {reportLeak} from './leak.js';
 import {logMemory} from './log.js';
 
@@ -41,9 +42,9 @@ const registry = new FinalizationRegistry<Tracked>(tracked => {
 
 let stacks = false;
 
-/** Whether objects remember where they were created; costs some microseconds each. */
+/** Whether objects remember where they were created; costs some microseconds each. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
 export function trackStacks(on: boolean): void {
-	stacks = on;
+	stacks = parseArgument(trueOrFalse, on, 'on', 'memory.trackStacks()');
 }
 
 /** Where the resource of this name was created, if it is tracked. */

@@ -1,5 +1,13 @@
+import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
+import {callback, parseArgument} from '../options/index.js';
 import {currentScope, type Disposable} from './resource.js';
+
+const disposable = v.custom<Disposable>(
+	object => typeof (object as Partial<Disposable> | null | undefined)?.dispose === 'function',
+	'an object with a dispose() method',
+);
+const anyWork = callback();
 
 /** Everything that was created inside, in order. */
 export class Scope {
@@ -12,16 +20,15 @@ export class Scope {
 	@throws {ExlError} `EXL_INVALID_ARGUMENT` if it cannot be disposed of, `EXL_DISPOSED` if the scope has ended.
 	*/
 	add<T extends Disposable>(object: T): T {
-		if (typeof (object as Partial<Disposable> | null)?.dispose !== 'function') {
-			throw new ExlError('EXL_INVALID_ARGUMENT', 'a scope takes objects with a dispose() method');
-		}
+		parseArgument(disposable, object, 'object', 'scope.add()');
 		if (this.#closed) throw new ExlError('EXL_DISPOSED', 'the scope has ended');
 		this.#objects.add(object);
 		return object;
 	}
 
-	/** Lets an object outlive the scope. */
+	/** Lets an object outlive the scope. @throws {ExlError} `EXL_INVALID_ARGUMENT` if it cannot be disposed of. */
 	keep<T extends Disposable>(object: T): T {
+		parseArgument(disposable, object, 'object', 'scope.keep()');
 		this.#objects.delete(object);
 		return object;
 	}
@@ -50,9 +57,7 @@ Runs `work` and disposes of everything that was created inside, also if it throw
 takes what is created.
 */
 export async function scope<T>(work: (scope: Scope) => Promise<T> | T): Promise<T> {
-	if (typeof work !== 'function') {
-		throw new ExlError('EXL_INVALID_ARGUMENT', 'memory.scope() takes a function');
-	}
+	parseArgument(anyWork, work, 'work', 'memory.scope()');
 	const own = new Scope();
 	const takes = {
 		// What a late continuation creates after the end is left to itself.

@@ -1,4 +1,4 @@
-import {ExlError} from '../errors/index.js';
+import {callback, numberWhere, optionsOf, parseOptions} from '../options/index.js';
 import {type MemorySnapshot, snapshot} from './snapshot.js';
 
 export type WatchOptions = {
@@ -6,16 +6,14 @@ export type WatchOptions = {
 	readonly onSample: (sample: MemorySnapshot) => void;
 };
 
-/** Takes a snapshot every `intervalMs` milliseconds until the returned function is called. Does not keep Node alive. */
+const schema = optionsOf({
+	intervalMs: numberWhere('a number from 1 to 2147483647', n => n >= 1 && n <= 2 ** 31 - 1),
+	onSample: callback<WatchOptions['onSample']>(),
+});
+
+/** Takes a snapshot every `intervalMs` milliseconds until the returned function is called. Does not keep Node alive. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
 export function watch(options: WatchOptions): () => void {
-	const {intervalMs, onSample}: Partial<WatchOptions> = options ?? {};
-	if (!(typeof intervalMs === 'number' && intervalMs >= 1 && intervalMs <= 2 ** 31 - 1)) {
-		throw new ExlError(
-			'EXL_INVALID_ARGUMENT',
-			`intervalMs must be a number from 1 to 2147483647; got ${String(intervalMs)}`,
-		);
-	}
-	if (typeof onSample !== 'function') throw new ExlError('EXL_INVALID_ARGUMENT', 'onSample must be a function');
+	const {intervalMs, onSample} = parseOptions(schema, options, 'memory.watch()');
 	const timer = setInterval(() => onSample(snapshot()), intervalMs);
 	timer.unref();
 	return () => clearInterval(timer);

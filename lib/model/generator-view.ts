@@ -1,5 +1,7 @@
+import * as v from 'valibot';
 import type {PageStatistics} from '../cache/index.js';
 import {type JobState, onAbort, type Scheduler} from '../generator/index.js';
+import {abortSignal, numberWhere, optionsOf, parseOptions} from '../options/index.js';
 
 export type JobInfo = {
 	/** In the order jobs were started. */
@@ -22,10 +24,18 @@ export type GeneratorSnapshot = {
 };
 
 export type ObserveOptions = {
-	/** @default 250 */
+	/** 1 to 2^31 - 1. @default 250 */
 	readonly intervalMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
+
+const observeOptions = optionsOf({
+	intervalMs: v.optional(
+		numberWhere('a number from 1 to 2147483647', n => n >= 1 && n <= 2 ** 31 - 1),
+		250,
+	),
+	signal: v.optional(abortSignal),
+});
 
 /** For dashboards: what the jobs of a model are doing. */
 export class GeneratorView {
@@ -40,8 +50,13 @@ export class GeneratorView {
 		return this.#take();
 	}
 
-	/** A snapshot now, and from then on every `intervalMs` milliseconds in which something happened. Leave the loop to end it. */
-	async *observe({intervalMs = 250, signal}: ObserveOptions = {}): AsyncGenerator<GeneratorSnapshot, void, undefined> {
+	/**
+	A snapshot now, and from then on every `intervalMs` milliseconds in which something happened. Leave the loop to end it.
+
+	It never throws: errors come out of the stream, `EXL_INVALID_ARGUMENT` and `EXL_DISPOSED`.
+	*/
+	async *observe(options: ObserveOptions = {}): AsyncGenerator<GeneratorSnapshot, void, undefined> {
+		const {intervalMs, signal} = parseOptions(observeOptions, options, 'observe()');
 		let last: GeneratorSnapshot | undefined;
 		while (!signal?.aborted) {
 			const next = await this.#take();

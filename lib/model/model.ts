@@ -71,7 +71,11 @@ export class Model {
 		this.#engine = parts.engine;
 		const scheduler = new Scheduler(this.#engine, parts.pages);
 		this.#scheduler = scheduler;
-		this.generator = new GeneratorView(async () => snapshotOf(scheduler));
+		const {signal} = this.#closing;
+		this.generator = new GeneratorView(async () => {
+			signal.throwIfAborted();
+			return snapshotOf(scheduler);
+		});
 		this.#texts = new Vocabulary(parts.tokenizer);
 		const held = [this.#engine, this.#programs, this.#texts, ...parts.held];
 		this.#holding = new Holding(this, 'Model', parts.name, place.device, held);

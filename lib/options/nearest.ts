@@ -3,8 +3,13 @@ const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 /** The known name `name` was probably meant to be; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-	const scored = known.map(candidate => ({candidate, distance: editDistance(plain(name), plain(candidate))}));
-	const best = scored.sort((a, b) => a.distance - b.distance)[0];
+	const scored = known.map(candidate => ({
+		candidate,
+		distance: editDistance(plain(name), plain(candidate)),
+		// Of `stop` and `topP`, which are as near to `stopp`, the one that begins like it.
+		begins: plain(candidate)[0] === plain(name)[0] ? 0 : 1,
+	}));
+	const best = scored.sort((a, b) => a.distance - b.distance || a.begins - b.begins)[0];
 	// `temp` is a beginning of `temperature`, however near `topP` is.
 	const longer = plain(name).length < 3 ? undefined : known.find(candidate => plain(candidate).startsWith(plain(name)));
 	if (longer !== undefined && best!.distance > 1) return longer;

@@ -27,7 +27,7 @@ const isBias = (value: unknown) =>
 	!Array.isArray(value) &&
 	pairsOf(value).every(([id, bias]) => {
 		const isId = Number.isInteger(id) && (id as number) >= 0 && (id as number) <= largestId;
-		return isId && Number.isFinite(bias);
+		return isId && Number.isFinite(bias) && Number.isFinite(Math.fround(bias as number));
 	});
 
 /** As an object, which messages between processes can carry. */

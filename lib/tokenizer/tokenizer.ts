@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
+import {optionsOf, parseArgument, parseOptions, trueOrFalse} from '../options/index.js';
 import {readTokenizerFiles, type TokenizerConfig, type TokenizerFiles} from './files.js';
 import {createLibraries, type Libraries} from './library.js';
 import {type TokenTexts, tokenTexts} from './token-texts.js';
@@ -21,6 +23,12 @@ export type DecodeOptions = {
 	/** Whether special tokens are written out rather than left out. @default false */
 	readonly special?: boolean | undefined;
 };
+
+const encodeOptions = optionsOf({addBos: v.optional(trueOrFalse), encodeSpecial: v.optional(trueOrFalse, false)});
+const decodeOptions = optionsOf({special: v.optional(trueOrFalse, false)});
+const anyText = v.string('a string');
+/** What is in it is looked at one by one. */
+const idList = v.custom<readonly number[]>(Array.isArray, 'a list of token ids');
 
 type Before = {readonly ids: readonly number[]; readonly length: number};
 
@@ -70,10 +78,9 @@ export class Tokenizer {
 	}
 
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` if `addBos` is true and the tokenizer has no BOS token. */
-	encode(text: string, {addBos, encodeSpecial = false}: EncodeOptions = {}): number[] {
-		if (typeof text !== 'string') {
-			throw new ExlError('EXL_INVALID_ARGUMENT', `text must be a string; got ${typeof text}`);
-		}
+	encode(text: string, options: EncodeOptions = {}): number[] {
+		const {addBos, encodeSpecial} = parseOptions(encodeOptions, options, 'encode()');
+		parseArgument(anyText, text, 'text', 'encode()');
 		if (addBos && this.bosId === undefined) {
 			throw new ExlError('EXL_INVALID_ARGUMENT', 'addBos must not be true: this tokenizer has no BOS token');
 		}
@@ -84,7 +91,9 @@ export class Tokenizer {
 	}
 
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary. */
-	decode(ids: readonly number[], {special = false}: DecodeOptions = {}): string {
+	decode(ids: readonly number[], options: DecodeOptions = {}): string {
+		const {special} = parseOptions(decodeOptions, options, 'decode()');
+		parseArgument(idList, ids, 'ids', 'decode()');
 		const shown = ids.filter(id => this.shows(id, special));
 		// No clean-up of spaces before punctuation, whatever the configuration says: it loses text.
 		return shown.length === 0 ? '' : this.#libraries.special.decode(shown, {clean_up_tokenization_spaces: false});
@@ -107,7 +116,7 @@ export class Tokenizer {
 	@throws as `decode`
 	*/
 	localPiece(id: number): string | undefined {
-		let piece = this.#localPieces[id];
+		let piece = typeof id === 'number' ? this.#localPieces[id] : undefined;
 		if (piece === undefined) {
 			const [first, second] = this.#befores().map(before => this.#pieceAfter(before, id));
 			piece = first === second && !first!.includes('\uFFFD') ? first! : null;
@@ -142,6 +151,7 @@ export class Tokenizer {
 
 	/** Whether `decode` shows this id: `special` tells whether special tokens are shown. @throws as `decode` */
 	shows(id: number, special: boolean): boolean {
+		if (typeof special !== 'boolean') parseArgument(trueOrFalse, special, 'special', 'shows()');
 		if (!Number.isInteger(id) || id < 0 || id >= this.vocabSize) {
 			const message = `token ids must be whole numbers from 0 to ${this.vocabSize - 1}; got ${String(id)}`;
 			throw new ExlError('EXL_INVALID_ARGUMENT', message);
