@@ -2,6 +2,7 @@ import type {ChildProcess} from 'node:child_process';
 import {ExlError} from '../errors/index.js';
 import {expectManyListeners} from '../generator/index.js';
 import {type Disposable, track} from '../memory/resource.js';
+import {systemReason} from '../options/file-error.js';
 import {forkChild} from './fork.js';
 import {type Listeners, Pending} from './pending.js';
 import type {Answers, Call, FromChild, ToChild} from './protocol.js';
@@ -143,7 +144,7 @@ export class ModelProcess {
 	}
 
 	#notStarted(cause: unknown): ExlError {
-		const message = `the process of ${this.name} cannot be started: ${(cause as Error).message}`;
+		const message = `the process of ${this.name} cannot be started: ${systemReason(cause)}`;
 		return new ExlError('EXL_ISOLATE_EXITED', message, {cause});
 	}
 

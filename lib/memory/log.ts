@@ -5,10 +5,19 @@ export function logs(topic: string): boolean {
 
 /** One line on stderr for `EXL_LOG=device`. */
 export function logDevice(message: string): void {
-	if (logs('device')) process.stderr.write(`node-exllama device: ${message}\n`);
+	if (logs('device')) write(`node-exllama device: ${message}`);
 }
 
 /** One line on stderr for `EXL_LOG=memory`. */
 export function logMemory(message: string): void {
-	if (logs('memory')) process.stderr.write(`node-exllama memory: ${message}\n`);
+	if (logs('memory')) write(`node-exllama memory: ${message}`);
+}
+
+let listens = false;
+
+/** Where stderr is closed or its disk is full, a line is lost and the process is not. */
+function write(line: string): void {
+	if (!listens) process.stderr.on('error', () => {});
+	listens = true;
+	process.stderr.write(`${line}\n`);
 }

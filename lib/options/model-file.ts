@@ -2,12 +2,13 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import * as v from 'valibot';
 import {ExlError, isExlError} from '../errors/index.js';
+import {unreadable} from './file-error.js';
 import {refuseForeignFile} from './file-kind.js';
 
 /**
 Reads a text file of a model directory; undefined if there is none.
 
-@throws {ExlError} `EXL_MODEL_NOT_FOUND` if the file is there but cannot be read; as `refuseForeignFile()`.
+@throws {ExlError} As `unreadable()` if the file is there but cannot be read; as `refuseForeignFile()`.
 */
 export async function readModelText(directory: string, name: string): Promise<string | undefined> {
 	const file = join(directory, name);
@@ -18,7 +19,7 @@ export async function readModelText(directory: string, name: string): Promise<st
 	} catch (cause) {
 		if (isExlError(cause)) throw cause;
 		if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-		throw new ExlError('EXL_MODEL_NOT_FOUND', `${file} cannot be read: ${(cause as Error).message}`, {cause});
+		throw unreadable(file, cause);
 	}
 }
 

@@ -1,7 +1,7 @@
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {ExlError} from '../errors/index.js';
-import {notFound} from './file.js';
+import {unreadable} from '../options/file-error.js';
 import {describe, isObject, readJsonObject} from './json.js';
 import {directoryWithoutWeights} from './near-miss.js';
 import {readHeader, type SafetensorsHeader, type TensorEntry} from './safetensors.js';
@@ -35,7 +35,7 @@ async function listFiles(directory: string): Promise<string[]> {
 	try {
 		return (await readdir(directory)).sort();
 	} catch (error) {
-		throw notFound(directory, error);
+		throw unreadable(directory, error);
 	}
 }
 

@@ -1,5 +1,6 @@
 import {type FileHandle, open, stat} from 'node:fs/promises';
 import {ExlError, isExlError} from '../errors/index.js';
+import {unreadable} from '../options/file-error.js';
 
 /** The most one read asks for: some systems refuse 2 GiB and more. */
 const maxRead = 2 ** 30;
@@ -7,8 +8,8 @@ const maxRead = 2 ** 30;
 /**
 Opens a file for the time `use` takes.
 
-@throws {ExlError} `EXL_MODEL_NOT_FOUND` if it is not there, not a file or may not be read; `EXL_FORMAT_INVALID` if
-reading it fails.
+@throws {ExlError} `EXL_MODEL_NOT_FOUND` if it is not there, not a file or may not be read; `EXL_OUT_OF_MEMORY` if no more
+files can be opened; `EXL_FORMAT_INVALID` if reading it fails.
 */
 export async function withFile<T>(file: string, use: (handle: FileHandle, bytes: number) => Promise<T>): Promise<T> {
 	const {handle, bytes} = await openFile(file);
@@ -30,15 +31,8 @@ async function openFile(file: string): Promise<{handle: FileHandle; bytes: numbe
 		return {handle: await open(file), bytes: stats.size};
 	} catch (error) {
 		if (isExlError(error)) throw error;
-		throw notFound(file, error);
+		throw unreadable(file, error);
 	}
-}
-
-/** The error for a path that cannot be opened or listed. */
-export function notFound(path: string, cause: unknown): ExlError {
-	const missing = isSystemError(cause) && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
-	const message = missing ? `${path} does not exist` : `${path} cannot be opened: ${cause}`;
-	return new ExlError('EXL_MODEL_NOT_FOUND', message, {cause});
 }
 
 /**

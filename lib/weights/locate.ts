@@ -2,7 +2,8 @@ import {readdir, readFile, stat} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {ExlError} from '../errors/index.js';
-import {fileForDirectory, isDirectory, suggestionFor} from './near-miss.js';
+import {isMissing, unreadable} from '../options/file-error.js';
+import {fileForDirectory, suggestionFor} from './near-miss.js';
 
 type Environment = {readonly [name: string]: string | undefined};
 
@@ -23,8 +24,9 @@ export async function locateModel(nameOrPath: string, environment: Environment =
 		throw new ExlError('EXL_INVALID_ARGUMENT', 'A model must be a directory or org/name[@revision]');
 	}
 	const local = resolve(nameOrPath);
-	if (await isDirectory(local)) return local;
-	if (await isFile(local)) throw await fileForDirectory(local);
+	const there = await kindOf(local);
+	if (there === 'directory') return local;
+	if (there === 'file') throw await fileForDirectory(local);
 
 	const meant = await suggestionFor(nameOrPath, local);
 	const parsed = parseRepository(nameOrPath);
@@ -35,7 +37,7 @@ export async function locateModel(nameOrPath: string, environment: Environment =
 	const ref = join(folder, 'refs', ...revision.split('/'));
 	const commit = await readText(ref);
 	const snapshot = join(folder, 'snapshots', commit ?? revision);
-	if (await isDirectory(snapshot)) return snapshot;
+	if ((await kindOf(snapshot)) === 'directory') return snapshot;
 
 	const command = `npx node-exllama pull ${repo}${revision === 'main' ? '' : `@${revision}`}`;
 	const looked = [local, commit === undefined ? ref : snapshot];
@@ -91,15 +93,22 @@ async function cachedRevisions(folder: string): Promise<string[]> {
 }
 
 async function readText(file: string): Promise<string | undefined> {
-	return readFile(file, 'utf8').then(
-		text => text.trim() || undefined,
-		() => undefined,
-	);
+	try {
+		return (await readFile(file, 'utf8')).trim() || undefined;
+	} catch (error) {
+		if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EISDIR') return undefined;
+		throw unreadable(file, error);
+	}
 }
 
-async function isFile(path: string): Promise<boolean> {
-	return stat(path).then(
-		entry => entry.isFile(),
-		() => false,
-	);
+/** Undefined if there is nothing. @throws {ExlError} As `unreadable()` if that cannot be told. */
+async function kindOf(path: string): Promise<'directory' | 'file' | 'other' | undefined> {
+	try {
+		const entry = await stat(path);
+		if (entry.isDirectory()) return 'directory';
+		return entry.isFile() ? 'file' : 'other';
+	} catch (error) {
+		if (isMissing(error)) return undefined;
+		throw unreadable(path, error);
+	}
 }

@@ -1,6 +1,7 @@
 import {lstat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {ExlError} from '../errors/index.js';
+import {isMissing} from '../options/file-error.js';
 import {ConfigReader} from './config.js';
 import type {GptqOptions} from './gptq.js';
 import {describe} from './json.js';
@@ -42,7 +43,7 @@ async function openIfPresent(directory: string, name: string): Promise<ConfigRea
 async function isPresent(directory: string, name: string): Promise<boolean> {
 	return lstat(join(directory, name)).then(
 		() => true,
-		() => false,
+		error => !isMissing(error),
 	);
 }
 
