@@ -149,7 +149,9 @@ struct Problem {
     auto scratch = unset_floats(size_t(cuda::attention_scratch_bytes(p)) / sizeof(float));
     p.scratch = scratch.data();
     check(cuda::attention_refuses(p).empty(), "attention is not refused");
-    decode ? cuda::attention_decode(nullptr, p) : cuda::attention_prefill(nullptr, p);
+    emulate(
+        [&] { decode ? cuda::attention_decode(nullptr, p) : cuda::attention_prefill(nullptr, p); },
+        q, cache.keys, cache.values, cache.key_scales, cache.value_scales);
     return y;
   }
 

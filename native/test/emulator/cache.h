@@ -52,7 +52,7 @@ struct TestCache {
                                             .cache = pages(),
                                             .step = step};
     check(cuda::rope_cache_write_refuses(params).empty(), "the cache write is not refused");
-    cuda::rope_cache_write(nullptr, params);
+    emulate([&] { cuda::rope_cache_write(nullptr, params); }, k, v);
   }
 
   // Every element, rotated back.

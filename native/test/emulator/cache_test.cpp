@@ -18,7 +18,7 @@ void every_half_in_8_bits() {
   std::vector<int32_t> positions(kRows), sequences(kRows, 0);
   std::iota(positions.begin(), positions.end(), 0);
   const int32_t page = 0;
-  cache.write(x, x, {positions.data(), sequences.data(), &page, 1}, kRows);
+  cache.write(x, std::vector(x), {positions.data(), sequences.data(), &page, 1}, kRows);
   bool right = true;
   for (size_t i = 0; i < x.size(); i++) {
     const double exact = value(x[i]), got = TestCache::stored(cache.keys, {}, CacheCode::E5M2, i);
@@ -102,18 +102,19 @@ void rope_into_codes(int pairs, bool interleaved) {
   const cuda::StepRows step{positions.data(), sequences.data(), table.data(), 1};
   TestCache fused(kHeads, kDim, CacheCode::Int8, CacheCode::Int4, 1), apart = fused;
   auto rotated = unset_halves(k.size());
-  cuda::rope_cache_write(nullptr, {.k = k.data(),
-                                   .k_rotated = rotated.data(),
-                                   .v = v.data(),
-                                   .k_stride = kHeads * kDim,
-                                   .rows = kRows,
-                                   .key_heads = kHeads,
-                                   .dim = kDim,
-                                   .angles = angles.data(),
-                                   .pairs = pairs,
-                                   .interleaved = interleaved,
-                                   .cache = fused.pages(),
-                                   .step = step});
+  const cuda::RopeCacheWriteParams params{.k = k.data(),
+                                          .k_rotated = rotated.data(),
+                                          .v = v.data(),
+                                          .k_stride = kHeads * kDim,
+                                          .rows = kRows,
+                                          .key_heads = kHeads,
+                                          .dim = kDim,
+                                          .angles = angles.data(),
+                                          .pairs = pairs,
+                                          .interleaved = interleaved,
+                                          .cache = fused.pages(),
+                                          .step = step};
+  emulate([&] { cuda::rope_cache_write(nullptr, params); }, k, v, angles);
   apart.write(rotated, v, step, kRows);
   check(fused.keys == apart.keys && same_bits(fused.key_scales, apart.key_scales),
         "keys rotated into codes");
@@ -126,7 +127,7 @@ void not_a_number() {
   std::vector<half> x(64, __float2half_rn(1));
   x[5] = __ushort_as_half(0x7e00);
   const int32_t zero = 0;
-  cache.write(x, x, {&zero, &zero, &zero, 1}, 1);
+  cache.write(x, std::vector(x), {&zero, &zero, &zero, 1}, 1);
   check(std::isnan(value(cache.key_scales[0])) && std::isnan(value(cache.value_scales[0])),
         "NaN makes its group NaN");
   check(!std::isnan(value(cache.key_scales[1])), "and no other");

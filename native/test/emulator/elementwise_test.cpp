@@ -32,7 +32,8 @@ void add_case(size_t count) {
   std::vector<double> expected(count);
   for (size_t i = 0; i < count; i++) expected[i] = value(a[i]) + value(b[i]);
   // In place, as the residual stream is updated.
-  cuda::add(nullptr, {a.data(), b.data(), a.data(), int64_t(count), type_of<T>()});
+  emulate([&] { cuda::add(nullptr, {a.data(), b.data(), a.data(), int64_t(count), type_of<T>()}); },
+          a, b);
   compare(
       a, expected,
       [&](size_t i) {
@@ -47,7 +48,7 @@ void silu_mul_case(int rows, int columns, int stride) {
   const half *gate = both.data(), *up = both.data() + columns;
   const int64_t apart = 2 * stride;
   auto y = unset_halves(size_t(rows) * size_t(columns));
-  cuda::silu_mul(nullptr, {gate, up, y.data(), rows, columns, apart});
+  emulate([&] { cuda::silu_mul(nullptr, {gate, up, y.data(), rows, columns, apart}); }, both);
   std::vector<double> expected(y.size());
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < columns; c++) {
@@ -68,9 +69,14 @@ void rows_case(int columns) {
   const size_t count = index.size() * size_t(columns);
   auto embedded = unset_halves(count), gathered = unset_halves(count);
   auto wide = unset_floats(count);
-  cuda::embed(nullptr, {index.data(), table.data(), embedded.data(), 4, columns, Type::F16});
-  cuda::embed(nullptr, {index.data(), table.data(), wide.data(), 4, columns, Type::F32});
-  cuda::gather_rows(nullptr, {table.data(), index.data(), gathered.data(), 4, columns, Type::F16});
+  emulate(
+      [&] {
+        cuda::embed(nullptr, {index.data(), table.data(), embedded.data(), 4, columns, Type::F16});
+        cuda::embed(nullptr, {index.data(), table.data(), wide.data(), 4, columns, Type::F32});
+        cuda::gather_rows(nullptr,
+                          {table.data(), index.data(), gathered.data(), 4, columns, Type::F16});
+      },
+      table);
   std::vector<double> expected;
   for (const int32_t row : index)
     for (int c = 0; c < columns; c++) expected.push_back(value(table[size_t(row * columns + c)]));
@@ -92,8 +98,12 @@ void to_half_case(size_t count) {
     expected_narrow[i] = double(round_to_half(bfloat_to_float(narrow[i])));
   }
   auto y = unset_halves(count), z = unset_halves(count);
-  cuda::to_half(nullptr, {wide.data(), y.data(), int64_t(count), Type::F32});
-  cuda::to_half(nullptr, {narrow.data(), z.data(), int64_t(count), Type::BF16});
+  emulate(
+      [&] {
+        cuda::to_half(nullptr, {wide.data(), y.data(), int64_t(count), Type::F32});
+        cuda::to_half(nullptr, {narrow.data(), z.data(), int64_t(count), Type::BF16});
+      },
+      wide, narrow);
   const auto exact = [](size_t) { return 0.0; };
   compare(y, expected, exact, "floats to halves");
   compare(z, expected_narrow, exact, "bfloats to halves");
@@ -103,7 +113,8 @@ void copy_pages_case() {
   std::vector<uint32_t> pages(5 * 1200);
   std::iota(pages.begin(), pages.end(), 0u);
   const std::vector<int32_t> from = {4, 0}, to = {1, 3};
-  cuda::copy_pages(nullptr, {pages.data(), from.data(), to.data(), 2, 4800});
+  emulate([&] { cuda::copy_pages(nullptr, {pages.data(), from.data(), to.data(), 2, 4800}); },
+          pages);
   bool right = true;
   const uint32_t now[] = {0, 4, 2, 0, 4};
   for (uint32_t i = 0; i < pages.size(); i++)

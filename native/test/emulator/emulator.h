@@ -1,9 +1,12 @@
-// Runs a kernel of native/cuda on the CPU, one fiber per CUDA thread, one block after another.
+// Runs kernels of native/cuda on the CPU, one fiber per CUDA thread.
 //
-// It is stricter than a GPU: threads run in a random order, a barrier must be reached by every
-// thread of its block at the same place, shared memory holds garbage before use, and an
-// asynchronous copy destroys its target at once and arrives only when it is waited for. What goes
-// wrong under these rules goes wrong on a GPU some day. It says nothing about speed.
+// It is stricter than a GPU. Threads run in a random order, a barrier must be reached by every
+// thread of its block at the same place, and shared memory holds garbage before use. An
+// asynchronous copy destroys its target at once and arrives only when it is waited for; it reads
+// its source when it is issued or when it arrives, whichever the seed says. Blocks of up to three
+// launches start, and run until they wait for the launch before, while an earlier one has not begun
+// (native/cuda/ptx/overlap.cuh). A launch beyond what a device allows fails. What goes wrong under
+// these rules goes wrong on a GPU some day. It says nothing about speed.
 #pragma once
 
 #include <cstddef>
@@ -26,11 +29,30 @@ struct Index {
   unsigned x = 1, y = 1, z = 1;
 };
 
-// Of the order of threads and blocks, and of the garbage in shared memory.
+// Of all that is random: the order of threads and blocks, the garbage in shared memory, when copies
+// read, how many blocks start early.
 void set_seed(uint64_t seed);
 
-// Throws Error. All threads of a block share `shared_bytes` of dynamic shared memory.
-void run(Index grid, Index block, size_t shared_bytes, const std::function<void()>& kernel);
+// Bytes of shared memory, static and dynamic together, that a block may have; 64 KB, Turing's,
+// unless this is called.
+void set_block_shared_limit(size_t bytes);
+
+struct Launch {
+  Index grid = {}, block = {};
+  size_t shared_bytes = 0;     // dynamic
+  size_t parameter_bytes = 0;  // of the kernel's arguments
+  std::function<void()> kernel = {};
+};
+
+// Starts some blocks, which run until they wait for the launch before, and then at most finishes
+// earlier launches. Throws Error, and drops all launches that are not finished.
+void launch(Launch launch);
+
+// Finishes all launches: a copy and the host see what they wrote. Throws as launch() does.
+void synchronise();
+
+// Drops all launches that are not finished.
+void reset();
 
 // ---- Called by the thread that runs -------------------------------------------------------------
 
@@ -65,16 +87,17 @@ const Exchange& rendezvous(const void* mine, size_t bytes, Place place,
 void* dynamic_shared();
 void* static_shared(const void* key, size_t bytes);
 
-// One copy of a thread: the target holds garbage until wait_copies() has let it arrive.
+// One copy of a thread, of at most 16 bytes: the target holds garbage until wait_copies() has let
+// it arrive.
 void copy_async(void* target, const void* source, size_t bytes, bool present);
 void commit_copies();
 void wait_copies(size_t groups_left);
 
-// Each thread calls it, before it ends.
+// Each thread calls it, before it ends. Returns when all launches before are finished.
 void await_last_launch();
 
-// Ends the launch: run() throws. The thread is dropped as it stands, so nobody up its stack may own
-// memory.
+// Ends the launch: launch() or synchronise() throws. The thread is dropped as it stands, so nobody
+// up its stack may own memory.
 [[noreturn]] void fail(const char* what, Place place, const Place* other = nullptr);
 
 }  // namespace emulator

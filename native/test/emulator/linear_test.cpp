@@ -146,6 +146,7 @@ struct Loaded {
       p.scale_max = exl2.max.data();
     }
     cuda::repack_scales(nullptr, p);
+    emulator::synchronise();  // weights are complete before a step begins
     weight = {codes.data(),
               scales.data(),
               gptq ? zeros.data() : nullptr,
@@ -173,6 +174,7 @@ using Run = std::function<void(const cuda::LinearRows&)>;
 std::vector<half> rows_of(const Run& run, const std::vector<half>& x, int in, int out, int first,
                           int rows) {
   auto y = unset_halves(size_t(rows) * size_t(out));
+  arrive_late(x);
   run({.x = x.data() + int64_t(first) * in, .y = y.data(), .rows = rows});
   return y;
 }
@@ -222,6 +224,8 @@ void products(const Run& run, const std::vector<double>& w, int in, int out,
     expected[i] += value(bias[i % size_t(out)]) + double(wide[i]);
     size[i] += std::abs(value(bias[i % size_t(out)])) + std::abs(double(wide[i]));
   }
+  arrive_late(x);
+  arrive_late(wide);
   run({.x = x.data(),
        .bias = bias.data(),
        .add = wide.data(),
@@ -236,6 +240,7 @@ void products(const Run& run, const std::vector<double>& w, int in, int out,
 
 void quant_case(const Matrix& m, const std::vector<int>& counts, const std::string& what,
                 int block_shared_bytes = kTuringShared) {
+  emulator::set_block_shared_limit(size_t(block_shared_bytes));
   const Loaded loaded(m, block_shared_bytes);
   const int in = int(m.source.in), out = int(m.source.out);
   const Run run = [&](const cuda::LinearRows& rows) {
@@ -243,7 +248,7 @@ void quant_case(const Matrix& m, const std::vector<int>& counts, const std::stri
     check(cuda::quant_linear_refuses(p).empty(), what + " is not refused");
     auto permuted = unset_halves(size_t(cuda::quant_linear_scratch_bytes(p)) / sizeof(half));
     p.permuted = permuted.data();
-    cuda::quant_linear(nullptr, {&p, 1});
+    emulate([&] { cuda::quant_linear(nullptr, {&p, 1}); });
   };
   std::vector<double> w(m.decoded.size());
   for (int64_t k = 0; k < in; k++) {
@@ -281,7 +286,7 @@ void half_case(int in, int out, const std::vector<int>& counts) {
       [&](const cuda::LinearRows& rows) {
         const cuda::HalfLinearParams p{weight.data(), in, out, rows};
         check(cuda::half_linear_refuses(p).empty(), what + " is not refused");
-        cuda::half_linear(nullptr, {&p, 1});
+        emulate([&] { cuda::half_linear(nullptr, {&p, 1}); });
       },
       w, in, out, counts, what);
 }
@@ -309,13 +314,17 @@ void together(int rows) {
     cuda::QuantLinearParams p{layer.weight,
                               {.x = x.data(), .y = alone.back().data(), .rows = rows},
                               permuted.back().data()};
-    cuda::quant_linear(nullptr, {&p, 1});
+    emulate([&] { cuda::quant_linear(nullptr, {&p, 1}); }, x);
     p.rows.y = all.back().data();
     layers.push_back(p);
   }
   const std::span<const cuda::QuantLinearParams> list = layers;
-  for (size_t i = 0; i < list.size(); i += 3)
-    cuda::quant_linear(nullptr, list.subspan(i, std::min<size_t>(3, list.size() - i)));
+  emulate(
+      [&] {
+        for (size_t i = 0; i < list.size(); i += 3)
+          cuda::quant_linear(nullptr, list.subspan(i, std::min<size_t>(3, list.size() - i)));
+      },
+      x);
   for (size_t i = 0; i < layers.size(); i++)
     check(same_bits(all[i], alone[i]), what + ", layer " + std::to_string(i));
 
@@ -323,14 +332,14 @@ void together(int rows) {
   std::vector<half> half_alone = unset_halves(size_t(rows) * 72), half_all[2];
   cuda::HalfLinearParams p{
       weights.data(), in, 72, {.x = x.data(), .y = half_alone.data(), .rows = rows}};
-  cuda::half_linear(nullptr, {&p, 1});
+  emulate([&] { cuda::half_linear(nullptr, {&p, 1}); }, x);
   std::vector<cuda::HalfLinearParams> halves;
   for (auto& y : half_all) {
     y = unset_halves(half_alone.size());
     p.rows.y = y.data();
     halves.push_back(p);
   }
-  cuda::half_linear(nullptr, halves);
+  emulate([&] { cuda::half_linear(nullptr, halves); }, x);
   for (const auto& y : half_all) check(same_bits(y, half_alone), what + ", of halves");
 }
 

@@ -1,9 +1,10 @@
 // Runs every kernel of native/cuda on the CPU and compares it with a plain loop in double
 // precision.
 //
-//   exl_emulator_test [--full] [suite...]
+//   exl_emulator_test [--full] [--seeds N] [suite...]
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "test/emulator/emulator.h"
@@ -12,6 +13,7 @@
 namespace exl::test {
 
 void sample_test();
+void adversary_test();
 void self_test();
 void attention_test();
 void cache_test();
@@ -29,6 +31,7 @@ struct Suite {
 };
 constexpr Suite kSuites[] = {
     {"self", self_test},
+    {"adversary", adversary_test},
     {"norm", norm_test},
     {"elementwise", elementwise_test},
     {"rope", rope_test},
@@ -84,9 +87,12 @@ void compare(const std::vector<double>& actual, const std::vector<double>& expec
 int main(int count, char** arguments) {
   using namespace exl::test;
   std::vector<std::string> wanted;
+  uint64_t seeds = 2;
   for (int i = 1; i < count; i++) {
     if (std::strcmp(arguments[i], "--full") == 0)
       full = true;
+    else if (std::strcmp(arguments[i], "--seeds") == 0 && i + 1 < count)
+      seeds = std::strtoull(arguments[++i], nullptr, 10);
     else
       wanted.push_back(arguments[i]);
   }
@@ -95,9 +101,9 @@ int main(int count, char** arguments) {
     for (const std::string& name : wanted) run = run || name == suite.name;
     if (!run) continue;
     const auto start = std::chrono::steady_clock::now();
-    // Seeds of both kinds: NaNs and anything at all as garbage.
-    for (uint64_t seed = 1; seed <= (full ? 3 : 2); seed++) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
       emulator::set_seed(seed);
+      emulator::set_block_shared_limit(64 << 10);
       try {
         suite.run();
       } catch (const emulator::Error& error) {

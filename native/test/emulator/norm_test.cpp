@@ -51,7 +51,7 @@ void run(const Case& c, const std::string& what) {
                                 .centred = c.centred,
                                 .type = sizeof(T) == 4 ? cuda::Type::F32 : cuda::Type::F16};
   check(cuda::norm_refuses(params).empty(), what + " is not refused");
-  cuda::norm(nullptr, params);
+  emulate([&] { cuda::norm(nullptr, params); }, x, add);
 
   std::vector<double> expected(count), sums(count), lost(count);
   for (int r = 0; r < c.rows; r++) {
@@ -96,7 +96,7 @@ void run(const Case& c, const std::string& what) {
   last.sum = nullptr;
   last.y = alone.data();
   last.rows = 1;
-  cuda::norm(nullptr, last);
+  emulate([&] { cuda::norm(nullptr, last); }, x, add);
   check(same_bits(alone, {y.begin() + std::ptrdiff_t(skip), y.end()}), what + ", a row alone");
 }
 

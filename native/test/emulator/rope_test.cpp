@@ -17,7 +17,11 @@ void angles_case() {
       expected.push_back(1.25 * std::sin(double(position) * double(frequency)));
     }
   auto y = unset_floats(expected.size());
-  cuda::rope_angles(nullptr, {positions.data(), frequencies.data(), y.data(), 5, 33, 1.25f});
+  emulate(
+      [&] {
+        cuda::rope_angles(nullptr, {positions.data(), frequencies.data(), y.data(), 5, 33, 1.25f});
+      },
+      positions);
   // A reduced angle is at most pi, rounded once; the functions are within 2 ulps, and so the scale.
   compare(y, expected, [](size_t) { return 1.25 * (3.15 + 3) * kFloatUlp; }, "rope_angles");
 }
@@ -62,7 +66,7 @@ void rope_case(const Case& c) {
                                     .step = {positions.data(), sequences.data(), table.data(), 2}};
   const std::string what = "rope of heads of " + std::to_string(c.dim);
   check(cuda::rope_cache_write_refuses(params).empty(), what + " is not refused");
-  cuda::rope_cache_write(nullptr, params);
+  emulate([&] { cuda::rope_cache_write(nullptr, params); }, q, k, v, angles);
 
   const auto rotated = [&](const std::vector<half>& x, size_t width, std::vector<double>& bound) {
     std::vector<double> y(rows * width);
@@ -114,7 +118,7 @@ void rope_case(const Case& c) {
   rope_only.k = rope_only.v = nullptr;
   rope_only.cache = {};
   rope_only.q_rotated = q_alone.data();
-  cuda::rope_cache_write(nullptr, rope_only);
+  emulate([&] { cuda::rope_cache_write(nullptr, rope_only); }, q, angles);
   check(same_bits(q_alone, q_rotated), what + ", queries alone");
   if (c.gaps) return;
   write_only.q = nullptr;
@@ -123,7 +127,7 @@ void rope_case(const Case& c) {
   write_only.angles = nullptr;
   write_only.cache.keys = keys_alone.data();
   write_only.cache.values = values_alone.data();
-  cuda::rope_cache_write(nullptr, write_only);
+  emulate([&] { cuda::rope_cache_write(nullptr, write_only); }, k_rotated, v);
   check(same_bits(keys_alone, keys) && same_bits(values_alone, values), what + ", write alone");
 }
 

@@ -20,6 +20,12 @@ using namespace exl::cuda;
 
 constexpr int kThreads = 64;
 
+template <typename Params>
+void run(void (*kernel)(Params), dim3 grid, dim3 block, size_t shared_bytes, Params params) {
+  launch(kernel, grid, block, shared_bytes, nullptr, params);
+  emulator::synchronise();
+}
+
 struct Reverse {
   const int* x;
   int* y;
@@ -37,7 +43,7 @@ void reverse(Reverse a) {
 bool reverses(bool with_barrier) {
   std::vector<int> x(kThreads), y(kThreads);
   for (int i = 0; i < kThreads; i++) x[size_t(i)] = i;
-  launch(reverse, 1, kThreads, kThreads * sizeof(int), nullptr, {x.data(), y.data(), with_barrier});
+  run(reverse, 1, kThreads, kThreads * sizeof(int), {x.data(), y.data(), with_barrier});
   return std::equal(x.rbegin(), x.rend(), y.begin());
 }
 
@@ -91,7 +97,7 @@ void copied(Copied a) {
 bool copies(bool waits, bool has_barrier) {
   std::vector<uint4> x(kThreads), y(kThreads);
   for (uint32_t i = 0; i < kThreads; i++) x[i] = {i, i + 1, i + 2, i + 3};
-  launch(copied, 1, kThreads, kThreads * 16, nullptr, {x.data(), y.data(), waits, has_barrier});
+  run(copied, 1, kThreads, kThreads * 16, {x.data(), y.data(), waits, has_barrier});
   bool right = true;
   for (uint32_t i = 0; i < kThreads; i++)
     right = right && y[i].x == (i ^ 1) && y[i].w == (i ^ 1) + 3;
@@ -121,8 +127,7 @@ void early_overwrite(Copied a) {
 bool overwrites(bool has_barrier) {
   std::vector<uint4> x(4 * kThreads), y(4 * kThreads);
   for (uint32_t i = 0; i < x.size(); i++) x[i] = {i, i, i, i};
-  launch(early_overwrite, 1, kThreads, kThreads * 16, nullptr,
-         {x.data(), y.data(), true, has_barrier});
+  run(early_overwrite, 1, kThreads, kThreads * 16, {x.data(), y.data(), true, has_barrier});
   bool right = true;
   for (uint32_t i = 0; i < x.size(); i++) right = right && y[i].x == (i ^ 1);
   return right;
@@ -145,7 +150,7 @@ void two_sums(Sums a) {
 
 void sums() {
   std::vector<float> y(256);
-  launch(two_sums, 8, 256, 0, nullptr, {y.data()});
+  run(two_sums, 8, 256, 0, {y.data()});
   bool right = true;
   for (const float sum : y) right = right && sum == 255 * 128 + 256;
   check(right, "two sums over a block in a row");
@@ -202,8 +207,8 @@ void tensor_core() {
   const auto a = random.halves(256), b = random.halves(128);
   const auto c = random.floats(128);
   auto d = unset_floats(128), e = unset_floats(128);
-  launch(product, 1, 32, 0, nullptr, {a.data(), b.data(), c.data(), d.data()});
-  launch(product_by_ldmatrix, 1, 32, 512, nullptr, {a.data(), b.data(), nullptr, e.data()});
+  run(product, 1, 32, 0, {a.data(), b.data(), c.data(), d.data()});
+  run(product_by_ldmatrix, 1, 32, 512, {a.data(), b.data(), nullptr, e.data()});
   std::vector<double> with(128), without(128);
   for (size_t m = 0; m < 16; m++)
     for (size_t n = 0; n < 8; n++) {
@@ -237,7 +242,7 @@ void out_of_bounds() {
   const pid_t child = fork();
   if (child == 0) {
     if (!std::freopen("/dev/null", "w", stderr)) _exit(0);
-    launch(beyond_the_end, 1, kThreads, kThreads * sizeof(int), nullptr, {});
+    run(beyond_the_end, 1, kThreads, kThreads * sizeof(int), {});
     _exit(0);
   }
   int status = 0;
@@ -253,13 +258,13 @@ void out_of_bounds() {
 void self_test() {
   check(reverses(true), "a barrier makes shared memory visible");
   check(!reverses(false), "a missing barrier is seen");
-  check_fails([] { launch(half_at_barrier, 1, kThreads, 0, nullptr, {}); },
+  check_fails([] { run(half_at_barrier, 1, kThreads, 0, {}); },
               "self_test.cpp:", "threads that end before a barrier are reported");
-  check_fails([] { launch(half_at_barrier, 1, kThreads, 0, nullptr, {}); }, "32 have ended",
+  check_fails([] { run(half_at_barrier, 1, kThreads, 0, {}); }, "32 have ended",
               "threads that end before a barrier are counted");
-  check_fails([] { launch(two_barriers, 1, kThreads, 0, nullptr, {}); }, "another at",
+  check_fails([] { run(two_barriers, 1, kThreads, 0, {}); }, "another at",
               "two barriers for one are reported");
-  check_fails([] { launch(half_at_shuffle, 1, kThreads, 0, nullptr, {}); }, "wait for their warp",
+  check_fails([] { run(half_at_shuffle, 1, kThreads, 0, {}); }, "wait for their warp",
               "a shuffle by half a warp is reported");
   check(copies(true, true), "an asynchronous copy arrives when waited for");
   check(!copies(false, true), "a missing wait is seen");
@@ -269,10 +274,10 @@ void self_test() {
   check_fails(
       [] {
         std::vector<uint4> x(1);
-        launch(never_waits, 1, kThreads, kThreads * 16, nullptr, {x.data(), nullptr, false, false});
+        run(never_waits, 1, kThreads, kThreads * 16, {x.data(), nullptr, false, false});
       },
       "never waited", "copies that nobody waits for are reported");
-  check_fails([] { launch(never_awaits, 1, kThreads, 0, nullptr, {}); }, "the launch before",
+  check_fails([] { run(never_awaits, 1, kThreads, 0, {}); }, "the launch before",
               "a thread that does not wait for the launch before is reported");
   sums();
   tensor_core();

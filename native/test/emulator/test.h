@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,6 +76,34 @@ std::vector<double> values(const std::vector<T>& from) {
 template <typename T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+// Lets a launch write `x`, which is garbage until then: whoever is launched next has to wait for
+// it.
+template <typename T>
+void arrive_late(const std::vector<T>& x) {
+  // The elements of a vector are not const, whatever the vector is.
+  auto* to = const_cast<T*>(x.data());
+  const auto written = std::make_shared<const std::vector<T>>(x);
+  std::memset(static_cast<void*>(to), 0xff, x.size() * sizeof(T));
+  emulator::launch({.block = {32}, .kernel = [to, written] {
+                      emulator::await_last_launch();
+                      if (emulator::builtins().thread.x == 0)
+                        std::memcpy(static_cast<void*>(to), written->data(),
+                                    written->size() * sizeof(T));
+                    }});
+}
+
+// Runs launches on inputs, each another, that launches before them write; all are done when it
+// returns.
+template <typename... T>
+void emulate(const std::function<void()>& launches, const std::vector<T>&... inputs) {
+  std::set<const void*> distinct;
+  if (!((inputs.empty() || distinct.insert(inputs.data()).second) && ...))
+    check(false, "an input that is named twice");
+  (arrive_late(inputs), ...);
+  launches();
+  emulator::synchronise();
 }
 
 // Every element within its tolerance. A failure prints the worst one with its place and both

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cuda/device.h"
+#include "test/emulator/emulator.h"
 #include "test/fake_driver/state.h"
 
 namespace exl::fake {
@@ -229,7 +230,11 @@ Result start_copy(Stream stream, bool wait, Work work) {
     stream->capturing = false;
     return kCaptureInvalid;
   }
-  enqueue(stream, std::move(work));
+  // Only launches overlap: a copy sees all that was launched before it.
+  enqueue(stream, [work = std::move(work)] {
+    emulator::synchronise();
+    work();
+  });
   return wait ? drain(*stream) : kSuccess;
 }
 

@@ -21,6 +21,7 @@ struct Settings {
   int version = 13000;
   int major = 8, minor = 0;
   std::string missing = {};  // why there is no driver at all
+  uint64_t seed = 1;         // of the emulator, which runs the kernels
 
   // The call that fails, counted from 1 by `calls()`; 0: none does. Calls that give something back
   // fail only of a lost device.

@@ -5,6 +5,8 @@
 #include <sstream>
 #include <utility>
 
+#include "test/emulator/emulator.h"
+
 namespace exl::fake {
 
 State& state() {
@@ -35,6 +37,7 @@ Settings parse(const std::string& text) {
     if (name == "capability") settings.major = int(number / 10), settings.minor = int(number % 10);
     if (name == "missing") settings.missing = value;
     if (name == "fail_at") settings.fail_at = number;
+    if (name == "seed") settings.seed = uint64_t(number);
     if (name == "fail_with") settings.fail_with = int(number);
   }
   return settings;
@@ -46,6 +49,7 @@ namespace {
 
 void apply(const Settings& settings) {
   state().settings = settings;
+  emulator::set_seed(settings.seed);
   state().calls = state().graph_launches = state().launches = 0;
   state().misuses.clear();
   state().failure.clear();
@@ -106,14 +110,13 @@ cuda::Result drain(CUstream_st& stream) {
   const std::vector<Work> queue = std::exchange(stream.queue, {});
   if (context.lost || queue.empty()) return context.lost;
   expose(&context, true);
-  for (const Work& work : queue) {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      s.failure = error.what();
-      context.lost = 719;
-      break;
-    }
+  try {
+    for (const Work& work : queue) work();
+    emulator::synchronise();
+  } catch (const std::exception& error) {
+    emulator::reset();
+    s.failure = error.what();
+    context.lost = 719;
   }
   expose(&context, false);
   return context.lost;

@@ -1,4 +1,4 @@
-// Twin of native/cuda/launch.cuh: the kernel runs in the emulator when its stream does.
+// Twin of native/cuda/launch.cuh: the kernel begins in the emulator when its stream runs.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,7 +12,8 @@ template <typename Params>
 void launch(void (*kernel)(Params), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             Params params) {
   fake::enqueue(stream, [=] {
-    emulator::run(grid, block, shared_bytes, [kernel, &params] { kernel(params); });
+    emulator::launch(
+        {grid, block, shared_bytes, sizeof(Params), [kernel, params] { kernel(params); }});
   });
 }
 

@@ -1,4 +1,4 @@
-// Twin of native/cuda/ptx/cp_async.cuh: copies arrive as late as they may.
+// Twin of native/cuda/ptx/cp_async.cuh: copies arrive as late as they may, and read early or late.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,5 +1,5 @@
-// Twin of native/cuda/ptx/overlap.cuh: launches do not overlap here, but a thread that ends without
-// having waited is an error.
+// Twin of native/cuda/ptx/overlap.cuh: some blocks start while launches before have yet to run, and
+// a thread that ends without having waited is an error.
 #pragma once
 
 #include <cuda_runtime.h>
