@@ -1,7 +1,7 @@
 // @ts-check
 
 // Every CUDA kernel on the CPU, on the full grid, under AddressSanitizer and UndefinedBehaviorSanitizer. Arguments are
-// passed on: names of suites.
+// passed on: names of suites, --seeds N.
 
 import {spawnSync} from 'node:child_process';
 import {createRequire} from 'node:module';
