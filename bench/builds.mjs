@@ -62,7 +62,7 @@ try {
 		const order = pair % 2 ? [shipped, tuned] : [tuned, shipped];
 		const times = Object.fromEntries(order.map(addon => [addon, measure(addon)]));
 		for (const [what, ms] of Object.entries(times[shipped] ?? {}))
-			(ratios[what] ??= []).push(ms / (times[tuned]?.[what] ?? Number.NaN));
+			ratios[what] = [...(ratios[what] ?? []), ms / (times[tuned]?.[what] ?? Number.NaN)];
 	}
 
 	const results = Object.entries(ratios).map(([what, all]) => ({
