@@ -66,13 +66,28 @@ function dropForeignCache(out) {
 	if (home === undefined || path.resolve(home) !== root) fs.rmSync(out, {recursive: true});
 }
 
+/** @param {string} folder @param {boolean} isConfigured @param {Record<string, string>} definitions */
+function configure(folder, isConfigured, definitions) {
+	const defines = Object.entries(definitions).map(([name, value]) => `${name}=${value}`);
+	const cmakeJs = resolvable('cmake-js/bin/cmake-js');
+	if (!isConfigured && cmakeJs) {
+		const cd = defines.map(define => `--CD${define}`);
+		run(process.execPath, [cmakeJs, 'configure', '--log-level', 'warn', '--out', folder, ...cd]);
+	} else {
+		// Also the way to reconfigure: cmake-js ignores new options once there is a cache.
+		const generator = !isConfigured && works('ninja') ? ['-G', 'Ninja'] : [];
+		run('cmake', ['-S', root, '-B', folder, ...generator, ...defines.map(define => `-D${define}`)]);
+	}
+}
+
 /**
  * Configures and builds what is not up to date. A build that has nothing to do takes about a second.
  *
- * @param {{out?: string, sanitize?: string, tests?: boolean}} [options] `out` is relative to the package.
+ * @param {{out?: string, sanitize?: string, tests?: boolean, onlyAddon?: boolean}} [options] `out` is relative to the
+ *   package. `onlyAddon` leaves a configuration that is there as it is.
  * @returns {string} the path of the addon.
  */
-function build({out = 'build', sanitize = '', tests = false} = {}) {
+function build({out = 'build', sanitize = '', tests = false, onlyAddon = false} = {}) {
 	const complaint = missingTools();
 	if (complaint) throw new Error(complaint);
 
@@ -81,20 +96,14 @@ function build({out = 'build', sanitize = '', tests = false} = {}) {
 		NODE_EXECUTABLE: process.execPath,
 		EXL_SANITIZE: sanitize,
 		EXL_BUILD_TESTS: tests ? 'ON' : 'OFF',
+		EXL_CUDA: onlyAddon ? 'OFF' : (process.env.EXL_CUDA ?? 'AUTO'),
 	};
-	const defines = Object.entries(definitions).map(([name, value]) => `${name}=${value}`);
 
 	dropForeignCache(folder);
-	const cmakeJs = resolvable('cmake-js/bin/cmake-js');
-	if (!fs.existsSync(path.join(folder, 'CMakeCache.txt')) && cmakeJs) {
-		const cd = defines.map(define => `--CD${define}`);
-		run(process.execPath, [cmakeJs, 'configure', '--log-level', 'warn', '--out', folder, ...cd]);
-	} else {
-		// Also the way to reconfigure: cmake-js ignores new options once there is a cache.
-		const generator = !fs.existsSync(path.join(folder, 'CMakeCache.txt')) && works('ninja') ? ['-G', 'Ninja'] : [];
-		run('cmake', ['-S', root, '-B', folder, ...generator, ...defines.map(define => `-D${define}`)]);
-	}
-	run('cmake', ['--build', folder, '--config', 'Release', '--parallel', String(os.availableParallelism())]);
+	const isConfigured = fs.existsSync(path.join(folder, 'CMakeCache.txt'));
+	if (!isConfigured || !onlyAddon) configure(folder, isConfigured, definitions);
+	const target = onlyAddon ? ['--target', 'node_exllama'] : [];
+	run('cmake', ['--build', folder, '--config', 'Release', ...target, '--parallel', String(os.availableParallelism())]);
 	return path.join(folder, 'Release', 'node-exllama.node');
 }
 

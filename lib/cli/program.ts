@@ -1,5 +1,6 @@
 import {Command} from 'commander';
 import {type BenchFlags, bench} from './bench.js';
+import {build} from './build.js';
 import {list, type RemoveFlags, remove} from './cached.js';
 import {chat} from './chat.js';
 import {doctor} from './doctor.js';
@@ -69,5 +70,10 @@ export function createProgram(terminal: Terminal): Command {
 		.action((name: string, flags: RemoveFlags) => remove(name, flags, terminal));
 
 	command('doctor', 'Say what this package found on this machine.').action(flags => doctor(flags, terminal));
+
+	program
+		.command('build')
+		.description('Build the native code of this package here; needs CMake and a C++20 compiler.')
+		.action(() => build(terminal));
 	return program;
 }

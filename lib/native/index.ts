@@ -1,4 +1,5 @@
 export type * from './addon.js';
 export {backendPlace, findBackends} from './backends.js';
-export {addon, packageRoot} from './load.js';
+export {packageRoot} from './find.js';
+export {addon} from './load.js';
 export type * from './weight-source.js';

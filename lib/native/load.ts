@@ -1,26 +1,27 @@
 import path from 'node:path';
 import {ExlError} from '../errors/index.js';
 import type {Addon} from './addon.js';
+import {addonFile, notFound, reasonOf, systemName} from './find.js';
 
-type NodeGypBuild = ((directory: string) => unknown) & {resolve: (directory: string) => string};
-
-/** The package: this file is `dist/native/load.js`, or `lib/native/load.ts` in tests. */
-export const packageRoot: string = path.resolve(__dirname, '../..');
-
-let loaded: Addon | undefined;
+let loaded: {readonly addon: Addon; readonly file: string} | undefined;
 
 /**
-The native addon, loaded on first use: `EXL_ADDON_PATH` if it is set, else a local build, else the prebuild of this
-platform.
+The native addon, loaded on first use.
 
 @throws {ExlError} `EXL_NATIVE_NOT_FOUND`.
 */
 export function addon(): Addon {
 	loaded ??= load();
-	return loaded;
+	return loaded.addon;
 }
 
-function load(): Addon {
+/** The file that `addon()` is loaded from. */
+export function loadedFile(): string {
+	loaded ??= load();
+	return loaded.file;
+}
+
+function load(): {addon: Addon; file: string} {
 	const file = addonFile();
 	const native: {exports: Partial<Addon> & {initialize?: (error: typeof ExlError) => void}} = {exports: {}};
 	try {
@@ -29,34 +30,11 @@ function load(): Addon {
 		if (!native.exports.initialize) throw new Error('it is not an addon of node-exllama');
 		native.exports.initialize(ExlError);
 	} catch (cause) {
-		const advice = process.env.EXL_ADDON_PATH ? 'correct or unset EXL_ADDON_PATH' : 'npm rebuild node-exllama';
-		throw notFound(`${file} cannot be loaded on ${platform} (${advice}): ${reasonOf(cause)}`, cause);
+		const advice = process.env.EXL_ADDON_PATH
+			? 'correct or unset EXL_ADDON_PATH'
+			: 'install node-exllama again, or build it: npx node-exllama build';
+		const where = `${systemName()}, Node ${process.version}`;
+		throw notFound(`${file} cannot be loaded on ${where} (${advice}): ${reasonOf(cause)}`, cause);
 	}
-	return native.exports as Addon;
-}
-
-/** What is loaded: the file that `EXL_ADDON_PATH` names, or the first build that fits. */
-function addonFile(): string {
-	if (process.env.EXL_ADDON_PATH) return path.resolve(process.env.EXL_ADDON_PATH);
-	try {
-		return (require('node-gyp-build') as NodeGypBuild).resolve(packageRoot);
-	} catch (cause) {
-		const places = `${path.join(packageRoot, 'build')} and ${path.join(packageRoot, 'prebuilds')}`;
-		const advice = 'build it with CMake and a C++20 compiler: npm rebuild node-exllama';
-		throw notFound(
-			`no native build of node-exllama fits ${platform}; looked in ${places}; ${advice}: ${reasonOf(cause)}`,
-			cause,
-		);
-	}
-}
-
-const platform = `${process.platform}-${process.arch}, Node ${process.version}`;
-
-function notFound(message: string, cause: unknown): ExlError {
-	return new ExlError('EXL_NATIVE_NOT_FOUND', message, {cause});
-}
-
-/** What the system's loader said, on one line. */
-function reasonOf(cause: unknown): string {
-	return (cause instanceof Error ? cause.message : String(cause)).split('\n', 1)[0]!;
+	return {addon: native.exports as Addon, file};
 }

@@ -1,94 +1,146 @@
-import {execFileSync} from 'node:child_process';
-import {copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join, relative} from 'node:path';
+import {existsSync, readdirSync, readFileSync, realpathSync} from 'node:fs';
+import {join} from 'node:path';
 import {publint} from 'publint';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {hostPlatform, packageName, platforms} from '../../scripts/release/platforms.mjs';
+import {readmeLines} from './support/lines.js';
+import {cleanEnvironment, publish, type Release, root, run} from './support/release.js';
 
-// What a user gets: the packed tarball, installed into an empty folder, with the addon of this build as its prebuild.
-// No network and no compiler is used; packing and installing take about five seconds.
+// What a user gets: the packed packages, installed from a registry on this machine into an empty folder, with the addon of
+// this build as the binary of this system. No compiler is to be had. `npm run test:package` goes on with other runtimes.
 
-const root = join(import.meta.dirname ?? __dirname, '../..');
-const addon = process.env.EXL_ADDON_PATH ?? join(root, 'build/Release/node-exllama.node');
-const home = mkdtempSync(join(tmpdir(), 'node-exllama-package-'));
-const app = join(home, 'app');
-const installed = join(app, 'node_modules/node-exllama');
+let release: Release;
+let app: string;
+let installed: string;
+let env: NodeJS.ProcessEnv;
 
-// The addon under test is the installed one.
-const {EXL_ADDON_PATH: _, ...env} = process.env;
+beforeAll(async () => {
+	release = await publish();
+	app = await release.install('app');
+	installed = join(app, 'node_modules/node-exllama');
+	env = cleanEnvironment(release.home, release.registry.url);
+}, 180_000);
+afterAll(() => release?.remove());
 
-function run(cwd: string, command: string, ...args: string[]): string {
-	const shell = process.platform === 'win32';
-	return execFileSync(command, args, {cwd, env, shell, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe']});
-}
+const node = (...args: string[]) => run(process.execPath, args, {cwd: app, env});
+const filesOf = (folder: string) =>
+	readdirSync(folder, {recursive: true, withFileTypes: true})
+		.filter(entry => entry.isFile())
+		.map(entry =>
+			join(entry.parentPath, entry.name)
+				.slice(folder.length + 1)
+				.replaceAll('\\', '/'),
+		)
+		.sort();
 
-/** Packs `folder` into `home` and returns the path of the tarball. */
-function pack(folder: string): string {
-	const [packed] = JSON.parse(run(folder, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', home));
-	return join(home, packed.filename);
-}
-
-/** `linux-x64/node-exllama.glibc.node`, as prebuildify would name it. */
-function prebuildName(): string {
-	const report = process.report.getReport() as unknown as {header: {glibcVersionRuntime?: string}};
-	const libc = process.platform !== 'linux' ? '' : report.header.glibcVersionRuntime ? '.glibc' : '.musl';
-	return `${process.platform}-${process.arch}/node-exllama${libc}.node`;
-}
-
-beforeAll(() => {
-	run(home, 'tar', '-xzf', pack(root));
-	const stage = join(home, 'package');
-	const prebuild = join(stage, 'prebuilds', prebuildName());
-	rmSync(join(stage, 'prebuilds'), {recursive: true, force: true});
-	mkdirSync(join(prebuild, '..'), {recursive: true});
-	copyFileSync(addon, prebuild);
-
-	// The dependencies are already here, so npm has nothing to ask the registry for.
-	const dependencies = run(root, 'npm', 'ls', '--omit=dev', '--all', '--parseable').trim().split(/\r?\n/).slice(1);
-	for (const folder of dependencies) cpSync(folder, join(app, relative(root, folder)), {recursive: true});
-
-	writeFileSync(join(app, 'package.json'), JSON.stringify({name: 'app', private: true}));
-	run(app, 'npm', 'install', '--offline', '--no-audit', '--no-fund', pack(stage));
-});
-
-afterAll(() => rmSync(home, {recursive: true, force: true}));
-
-describe('the packed package', () => {
-	const exported = () => Object.keys(require(join(root, 'dist/index.js'))).sort();
-
-	it('is loaded by require()', () => {
-		const code = "console.log(JSON.stringify(Object.keys(require('node-exllama')).sort()))";
-		expect(JSON.parse(run(app, process.execPath, '-e', code))).toEqual(exported());
+describe('what is installed', () => {
+	it('is all there was to ask for', () => {
+		expect(release.registry.missed).toEqual([]);
 	});
 
-	it('gives every export by name to import', () => {
+	it('has this system alone of all binaries', () => {
+		expect(readdirSync(join(app, 'node_modules/@node-exllama'))).toEqual([hostPlatform()?.name]);
+	});
+
+	it('is small', () => {
+		const bytes = (folder: string) =>
+			filesOf(folder).reduce((sum, file) => sum + readFileSync(join(folder, file)).length, 0);
+		const ours = bytes(installed) + bytes(join(app, 'node_modules/@node-exllama'));
+		expect(ours).toBeLessThan(10 * 2 ** 20);
+		expect(bytes(join(app, 'node_modules'))).toBeLessThan(15 * 2 ** 20);
+	});
+
+	it('has no script that runs at installation', () => {
+		const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+		expect([manifest.scripts, manifest.gypfile]).toEqual([undefined, false]);
+		expect(existsSync(join(installed, 'binding.gyp'))).toBe(false);
+		const optional = Object.fromEntries(platforms.map(platform => [packageName(platform), manifest.version]));
+		expect(manifest.optionalDependencies).toEqual(optional);
+		expect(existsSync(join(app, 'node_modules/node-addon-api'))).toBe(false);
+	});
+
+	it('lists these files', () => {
+		const sources = filesOf(join(root, 'lib')).map(file => file.replace(/\.ts$/, ''));
+		const native = filesOf(join(root, 'native')).filter(file => !file.startsWith('test/'));
+		const model = ['config.json', 'generation_config.json', 'output.safetensors', 'special_tokens_map.json'];
+		const headers = ['napi.h', 'napi-inl.h', 'napi-inl.deprecated.h', 'node_api.h', 'node_api_types.h', 'node_api.def'];
+		const licences = ['LICENSE.node-addon-api.md', 'LICENSE.node-api-headers'];
+		const expected = [
+			...sources.flatMap(name => [`dist/${name}.js`, `dist/${name}.d.ts`]),
+			...native.map(file => `native/${file}`),
+			...[...model, 'tokenizer.json', 'tokenizer_config.json'].map(file => `models/tinystories-656k-exl2/${file}`),
+			...[...headers, 'js_native_api.h', 'js_native_api_types.h', ...licences].map(file => `node-api/${file}`),
+			...['CMakeLists.txt', 'LICENSE', 'NOTICE', 'README.md', 'package.json', 'models/LICENSE.apache-2.0'],
+			...['scripts/build-native.cjs', 'scripts/native-build.cjs'],
+		];
+		expect(filesOf(installed)).toEqual(expected.sort());
+
+		const {os, cpu, name} = hostPlatform()!;
+		expect(filesOf(join(app, 'node_modules/@node-exllama', name))).toEqual(
+			['LICENSE', 'NOTICE', 'README.md', 'package.json', `prebuilds/${os}-${cpu}/node-exllama.node`].sort(),
+		);
+	});
+
+	it('has a package.json that points at what is there', async () => {
+		for (const folder of [installed, join(app, 'node_modules/@node-exllama', hostPlatform()!.name)]) {
+			const {messages} = await publint({pkgDir: folder, pack: false, strict: true});
+			expect(messages).toEqual([]);
+		}
+	});
+});
+
+describe('the installed package', () => {
+	const exported = () => Object.keys(require(join(root, 'dist/index.js'))).sort();
+
+	it('is loaded by require()', async () => {
+		const code = "console.log(JSON.stringify(Object.keys(require('node-exllama')).sort()))";
+		expect(JSON.parse(await node('-e', code))).toEqual(exported());
+	});
+
+	it('gives every export by name to import', async () => {
 		const code = "import * as m from 'node-exllama'; console.log(JSON.stringify(Object.keys(m).sort()))";
-		const names: string[] = JSON.parse(run(app, process.execPath, '--input-type=module', '-e', code));
+		const names: string[] = JSON.parse(await node('--input-type=module', '-e', code));
 		// What Node adds to the namespace of a CommonJS module.
 		const added = new Set(['default', 'module.exports', '__esModule']);
 		expect(names.filter(name => !added.has(name))).toEqual(exported());
 	});
 
-	it('finds its prebuild and did not build anything', () => {
-		const code = "console.log(require('node-gyp-build').resolve(process.argv[1]))";
-		expect(run(app, process.execPath, '-e', code, installed).trim()).toBe(join(installed, 'prebuilds', prebuildName()));
+	it('loads the binary of its own package, in silence', async () => {
+		const code = `
+			require('node-exllama').listDevices();
+			console.log(process.report.getReport().sharedObjects.filter(name => name.endsWith('.node')).join());
+		`;
+		const {os, cpu, name} = hostPlatform()!;
+		const addon = join(app, 'node_modules/@node-exllama', name, `prebuilds/${os}-${cpu}/node-exllama.node`);
+		expect((await node('-e', code)).trim()).toBe(realpathSync(addon));
 	});
 
-	it('has a working command', () => {
+	it.each(['esm', 'cjs'] as const)('runs the first lines of the README as %s', async format => {
+		const lines = await readmeLines(format);
+		const output = await node(...(format === 'esm' ? ['--input-type=module'] : []), '-e', lines);
+		expect(output.length).toBeGreaterThan(40);
+	});
+
+	it('runs them in a worker', async () => {
+		const lines = JSON.stringify(await readmeLines('cjs'));
+		const code = `
+			const worker = new (require('node:worker_threads').Worker)(${lines}, {eval: true});
+			worker.on('exit', code => console.log('exit', code));
+		`;
+		expect(await node('-e', code)).toMatch(/^[^]{40,}exit 0\n$/);
+	});
+
+	it('has a working command', async () => {
 		const {version} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-		expect(run(app, 'npx', '--no-install', 'node-exllama', '--version').trim()).toBe(version);
+		const output = await run('npx', ['--no-install', 'node-exllama', '--version'], {cwd: app, env});
+		expect(output.trim()).toBe(version);
 	});
 
-	it('carries what a build from source needs, and no tests', () => {
-		const files = run(installed, process.execPath, '-p', "fs.readdirSync('.', {recursive: true}).join('\\n')");
-		const list = files.trim().replaceAll('\\', '/').split(/\r?\n/);
-		const needed = ['CMakeLists.txt', 'binding.gyp', 'scripts/native-build.cjs', 'scripts/gyp-action.cjs', 'LICENSE'];
-		expect(list).toEqual(expect.arrayContaining([...needed, 'NOTICE', 'native/napi/addon.cpp', 'dist/index.d.ts']));
-		expect(list.filter(file => /^(?:test|native\/test|bench)\b/.test(file))).toEqual([]);
-	});
-
-	it('has a package.json that points at what is there', async () => {
-		const {messages} = await publint({pkgDir: installed, pack: false, strict: true});
-		expect(messages).toEqual([]);
+	it('says what a build from source needs', async () => {
+		const command = run('npx', ['--no-install', 'node-exllama', 'build'], {cwd: app, env});
+		await expect(command).rejects.toMatchObject({
+			code: 1,
+			stderr: expect.stringMatching(/^node-exllama: cannot build .* missing: CMake, a C\+\+ compiler/),
+		});
 	});
 });
