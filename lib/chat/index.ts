@@ -1,2 +1,2 @@
 export {type ChatMessage, parseMessages, type TextPart} from './messages.js';
-export {ChatTemplate} from './template.js';
+export {ChatTemplate, type RenderedText} from './template.js';

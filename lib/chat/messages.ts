@@ -1,21 +1,22 @@
 import * as v from 'valibot';
 import {parseOptions} from '../options/parse.js';
 
-export type TextPart = {readonly type: 'text'; readonly text: string};
+/** Other properties (`cache_control`) reach the template as they are. */
+export type TextPart = {readonly type: 'text'; readonly text: string; readonly [property: string]: unknown};
 
 /** One turn. Other properties (`name`, `tool_call_id`) reach the template as they are. */
 export type ChatMessage = {
 	/** 'system', 'user', 'assistant', 'tool', or what else the template knows. */
 	readonly role: string;
-	/** May be absent where there are tool calls. Several parts are joined by newlines. */
+	/** May be absent where there are tool calls. Parts are joined by newlines where the template knows strings only. */
 	readonly content?: string | readonly TextPart[] | null | undefined;
 	readonly tool_calls?: readonly object[] | undefined;
 	readonly [property: string]: unknown;
 };
 
-const part = v.strictObject(
+const part = v.looseObject(
 	{type: v.literal('text', "'text' (only text is supported)"), text: v.string('a string')},
-	'a text part',
+	'a text part {type, text}',
 );
 
 // Chosen by hand rather than by a union, so that a mistake inside of a part is named with its place.
@@ -39,18 +40,19 @@ const schema = v.object({
 	messages: v.pipe(v.array(message, 'a list of messages'), v.nonEmpty('a list of at least one message')),
 });
 
-/**
-Checks a conversation; in the result a content of several parts is one string.
-
-@throws {ExlError} `EXL_INVALID_ARGUMENT`.
-*/
+/** Checks a conversation. @throws {ExlError} `EXL_INVALID_ARGUMENT`. */
 export function parseMessages(messages: unknown): ChatMessage[] {
-	return parseOptions(schema, {messages}, 'chat()').messages.map(({content, ...rest}) => ({
-		...rest,
-		...(content === undefined ? {} : {content: Array.isArray(content) ? joined(content) : content}),
-	}));
+	return parseOptions(schema, {messages}, 'chat()').messages;
 }
 
-function joined(parts: readonly TextPart[]): string {
-	return parts.map(({text}) => text).join('\n');
+/** The texts of all parts. */
+export function partTexts(messages: readonly ChatMessage[]): string[] {
+	return messages.flatMap(({content}) => (Array.isArray(content) ? (content as TextPart[]).map(({text}) => text) : []));
+}
+
+/** The same with every content of parts as one string. */
+export function joinParts(messages: readonly ChatMessage[]): ChatMessage[] {
+	return messages.map(message =>
+		Array.isArray(message.content) ? {...message, content: partTexts([message]).join('\n')} : message,
+	);
 }

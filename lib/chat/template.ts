@@ -1,7 +1,7 @@
 import {ExlError} from '../errors/index.js';
 import {TemplateRefusal, templateGlobals} from './globals.js';
-import {Environment, Interpreter, type Program, parse, tokenize} from './jinja.js';
-import {type ChatMessage, parseMessages} from './messages.js';
+import {Dict, type Node, parseTemplate, renderTemplate, Text, templateValue, type Value} from './jinja/index.js';
+import {type ChatMessage, joinParts, parseMessages, partTexts} from './messages.js';
 import {readTemplateSource, type TemplateSource} from './source.js';
 
 export type RenderOptions = {
@@ -18,15 +18,24 @@ export type RenderOptions = {
 	readonly now?: Date | undefined;
 };
 
+/** The text of a conversation, which knows what of it is the template's own and what people and tools said. */
+export type RenderedText = {
+	readonly value: string;
+	/** Whether all from one code unit up to another was written by the template. Only there are special tokens meant. */
+	isOwn(start: number, end: number): boolean;
+};
+
 /** Turns a conversation into the text the model was trained on, by the model's own Jinja template. */
 export class ChatTemplate {
-	readonly #programs: ReadonlyMap<string, Program>;
-	readonly #tokens: {readonly bos_token: string; readonly eos_token: string};
+	readonly #programs: ReadonlyMap<string, readonly Node[]>;
+	readonly #tokens: Readonly<Record<string, Value>>;
 
 	/** @throws {ExlError} `EXL_MODEL_UNSUPPORTED` without a template, `EXL_MODEL_INVALID` for one that is not Jinja. */
-	constructor({templates, bosToken = '', eosToken = ''}: TemplateSource) {
+	constructor({templates, tokens = {}}: TemplateSource) {
 		this.#programs = new Map(Object.entries(templates).map(([name, source]) => [name, compile(name, source)]));
-		this.#tokens = {bos_token: bosToken, eos_token: eosToken};
+		this.#tokens = Object.fromEntries(
+			Object.entries({bos_token: '', eos_token: '', ...tokens}).map(([name, text]) => [name, Text.own(text)]),
+		);
 		if (this.#programs.size === 0) {
 			const advice = 'continue plain text with generate(), or put a chat_template.jinja into the model directory';
 			throw new ExlError('EXL_MODEL_UNSUPPORTED', `The model has no chat template: ${advice}`);
@@ -42,30 +51,53 @@ export class ChatTemplate {
 		return new ChatTemplate(await readTemplateSource(directory));
 	}
 
+	/** The text alone. @throws as `write` */
+	render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+		return this.write(messages, options).value;
+	}
+
 	/**
-	The text to encode with `encodeSpecial: true`. Most templates write the BOS token themselves.
+	The text to encode, with special tokens only where it is the template's own. Most templates write the BOS token
+	themselves.
 
 	@throws {ExlError} `EXL_INVALID_ARGUMENT` for messages of the wrong shape or that the template refuses,
 	`EXL_MODEL_INVALID` if the template fails.
 	*/
-	render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
-		const {addGenerationPrompt = true, tools, variables = {}, now = new Date()} = options;
-		const context = {
-			...templateGlobals(now),
-			...this.#tokens,
-			...variables,
-			messages: parseMessages(messages),
-			add_generation_prompt: addGenerationPrompt,
-			// Null, not undefined: what Hugging Face's own rendering passes, so what templates are tested with.
-			tools: tools ?? null,
-			documents: variables['documents'] ?? null,
-		};
-		const program = this.#choose(tools !== undefined);
+	write(messages: readonly ChatMessage[], options: RenderOptions = {}): RenderedText {
+		const parsed = parseMessages(messages);
+		const texts = partTexts(parsed);
+		if (texts.length === 0) return this.#written(parsed, options);
+		return this.#writtenInParts(parsed, texts, options) ?? this.#written(joinParts(parsed), options);
+	}
 
+	/** Nothing if the template does not know contents of several parts. */
+	#writtenInParts(messages: ChatMessage[], texts: readonly string[], options: RenderOptions): Text | undefined {
+		let text: Text;
 		try {
-			const environment = new Environment();
-			for (const [name, value] of Object.entries(context)) environment.set(name, value);
-			return new Interpreter(environment).run(program).value;
+			text = this.#written(messages, options);
+		} catch {
+			return undefined;
+		}
+		if (!texts.every(part => text.value.includes(part.trim()))) return undefined;
+		const lists = [...text.value.matchAll(/\[\{(['"])type\1/g)];
+		return lists.some(({index}) => text.isOwn(index, index + 2)) ? undefined : text;
+	}
+
+	#written(messages: readonly ChatMessage[], options: RenderOptions): Text {
+		const {addGenerationPrompt = true, tools, variables = {}, now = new Date()} = options;
+		const program = this.#choose(tools !== undefined);
+		try {
+			const given = Object.entries(variables).filter(([, value]) => value !== undefined);
+			return renderTemplate(program, {
+				...templateGlobals(now),
+				...this.#tokens,
+				...Object.fromEntries(given.map(([name, value]) => [name, templateValue(value)])),
+				messages: messages.map(messageValue),
+				add_generation_prompt: addGenerationPrompt,
+				// None, not undefined: what Hugging Face's own rendering passes, so what templates are tested with.
+				tools: templateValue(tools ?? null),
+				documents: templateValue(variables['documents'] ?? null),
+			});
 		} catch (cause) {
 			const {message} = cause as Error;
 			if (cause instanceof TemplateRefusal) {
@@ -75,7 +107,7 @@ export class ChatTemplate {
 		}
 	}
 
-	#choose(tools: boolean): Program {
+	#choose(tools: boolean): readonly Node[] {
 		const program = (tools && this.#programs.get('tool_use')) || this.#programs.get('default');
 		if (program) return program;
 		const names = [...this.#programs.keys()].join(', ');
@@ -83,9 +115,17 @@ export class ChatTemplate {
 	}
 }
 
-function compile(name: string, source: string): Program {
+/** Roles are the program's, and templates make special tokens of them (`<|user|>`); but only of names. */
+function messageValue(message: ChatMessage): Value {
+	const trusted = /^[\w-]+$/.test(message.role);
+	const given = templateValue(message);
+	if (trusted && given instanceof Dict) given.set(Text.own('role'), Text.own(message.role));
+	return given;
+}
+
+function compile(name: string, source: string): readonly Node[] {
 	try {
-		return parse(tokenize(source, {lstrip_blocks: true, trim_blocks: true}));
+		return parseTemplate(source);
 	} catch (cause) {
 		const message = `The chat template "${name}" is not valid Jinja: ${(cause as Error).message}`;
 		throw new ExlError('EXL_MODEL_INVALID', message, {cause});

@@ -13,7 +13,8 @@ const chat: ChatMessage[] = [
 ];
 
 const source = (name: string) => readFileSync(path.join(__dirname, 'templates', `${name}.jinja`), 'utf8');
-const template = (text: string) => new ChatTemplate({templates: {default: text}, bosToken: '<bos>', eosToken: '<eos>'});
+const template = (text: string) =>
+	new ChatTemplate({templates: {default: text}, tokens: {bos_token: '<bos>', eos_token: '<eos>'}});
 
 describe('templates of real models', () => {
 	test.each([
@@ -127,6 +128,20 @@ test('a damaged template', () => {
 	);
 });
 
+test('line breaks of Windows in a template are line breaks, and those of a message stay', () => {
+	const lines = ['{% for m in messages %}', '    {% if true %}', '{{ m.role }}: {{ m.content }}', '    {% endif %}'];
+	const windows = template([...lines, '{% endfor %}', 'assistant:', ''].join('\r\n'));
+	expect(windows.render([{role: 'user', content: 'a\r\nb'}])).toBe('user: a\r\nb\nassistant:');
+});
+
+test('arguments given as an object to a template that wants them as a string are an error', () => {
+	const calls = template("{{ 'f(' + messages[0].tool_calls[0].function.arguments + ')' }}");
+	const call = {role: 'assistant', content: null, tool_calls: [{function: {name: 'f', arguments: {place: 'here'}}}]};
+	expect(() => calls.render([call])).toThrow(
+		expect.objectContaining({code: 'EXL_MODEL_INVALID', message: expect.stringContaining('"dict"')}),
+	);
+});
+
 describe('messages', () => {
 	const echo = template('{{ messages | tojson }}');
 
@@ -140,6 +155,31 @@ describe('messages', () => {
 			{role: 'user', content: 'a\nb', name: 'Ada'},
 			call,
 		]);
+	});
+
+	test('a template that knows parts gets them, with all their fields', () => {
+		const parts = [
+			{type: 'text', text: 'a', cache_control: {type: 'ephemeral'}},
+			{type: 'text', text: 'b'},
+		] as const;
+		const source = '{% for p in messages[0].content %}[{{ p.text }} {{ p.cache_control is defined }}]{% endfor %}';
+		expect(template(source).render([{role: 'user', content: parts}])).toBe('[a True][b False]');
+	});
+
+	test('a template that would lose parts, or write them as a list, gets them joined', () => {
+		const messages = [
+			{
+				role: 'user',
+				content: [
+					{type: 'text', text: 'a'},
+					{type: 'text', text: 'b'},
+				],
+			},
+		] as const;
+		const strings = '{% if messages[0].content is string %}{{ messages[0].content }}{% endif %}';
+		for (const source of ['{{ messages[0].content }}', "{{ messages[0].content + '' }}", strings]) {
+			expect(template(source).render(messages)).toBe('a\nb');
+		}
 	});
 
 	test.each([
