@@ -4,7 +4,15 @@ import {ExlError} from '../errors/index.js';
 import {readModelJson} from '../options/model-file.js';
 
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const addedToken = v.looseObject({id, content: v.string(), special: v.optional(v.boolean(), false)});
+const addedToken = v.looseObject({
+	id,
+	content: v.string(),
+	special: v.optional(v.boolean(), false),
+	normalized: v.optional(v.boolean()),
+	single_word: v.optional(v.boolean()),
+	lstrip: v.optional(v.boolean()),
+	rstrip: v.optional(v.boolean()),
+});
 
 // Checked as a whole: a schema per entry costs a second at 128,000 tokens, and Valibot drops keys named "constructor".
 const vocab = v.custom<object>(value => typeof value === 'object' && value !== null, 'an object or a list');

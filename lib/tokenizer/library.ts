@@ -1,6 +1,17 @@
+import {Encoder, type SpecialWhere} from './encoder.js';
 import type {TokenizerConfig, TokenizerJson} from './files.js';
+import {mendDecoder, mendNormalizer, mendPreTokenizer, type PreTokenizeOptions} from './mend.js';
 
-type PreTokenizer = (text: string, options?: unknown) => string[];
+type PreTokenizer = (text: string, options?: PreTokenizeOptions) => string[];
+
+type Model = {
+	(words: readonly string[]): string[];
+	/** Has holes at ids no token has. */
+	readonly vocab: readonly (string | undefined)[];
+	readonly tokens_to_ids: ReadonlyMap<string, number>;
+	readonly unk_token: string | undefined;
+	readonly unk_token_id: number | undefined;
+};
 
 type Decoder = {
 	readonly config: {
@@ -9,6 +20,7 @@ type Decoder = {
 		readonly pattern?: {readonly String?: string};
 		readonly replacement?: string;
 	};
+	decode(tokens: readonly string[]): string;
 	text_decoder?: object;
 	readonly decoders?: readonly Decoder[];
 };
@@ -17,10 +29,10 @@ type Decoder = {
 export type Library = {
 	encode(text: string, options: {add_special_tokens: boolean}): {readonly ids: number[]};
 	decode(ids: readonly number[], options: {clean_up_tokenization_spaces: boolean}): string;
-	/** `vocab` has holes at ids no token has. */
-	model: {readonly vocab: readonly (string | undefined)[]};
+	readonly normalizer: ((text: string) => string) | null;
+	readonly model: Model;
 	pre_tokenizer: PreTokenizer | null;
-	readonly added_tokens: readonly {readonly content: string}[];
+	readonly added_tokens: readonly {readonly id: number; readonly content: string; readonly special: boolean}[];
 	readonly decoder: Decoder | null;
 };
 
@@ -33,18 +45,31 @@ export type Libraries = {
 	/** Takes special tokens written out in a text for what they stand for. */
 	readonly special: Library;
 	/** Takes them for ordinary text. */
-	readonly plain: Library;
+	readonly plain: Pick<Library, 'encode'>;
+	/** Takes them for what they stand for where a function says so. */
+	readonly encodeWhere: (text: string, special: SpecialWhere) => number[];
 };
 
 export function createLibraries(json: TokenizerJson, config: TokenizerConfig): Libraries {
-	const special = new Tokenizer(json, config);
-	const ordinary = json.added_tokens.filter(token => !token.special);
-	const plain = new Tokenizer({...json, model: {type: 'BPE', vocab: {}, merges: []}, added_tokens: ordinary}, config);
-	plain.model = special.model;
+	const library = createLibrary(json, config);
+	const encoder = new Encoder(library, json);
+	const encodeWhole = library.encode.bind(library);
+	const plain: Pick<Library, 'encode'> = {encode: text => ({ids: encoder.encode(text, false)})};
+	// Only the library knows what its post-processor puts around a text.
+	library.encode = (text, options) =>
+		options.add_special_tokens ? encodeWhole(text, options) : {ids: encoder.encode(text, true)};
+	return {special: library, plain, encodeWhere: (text, special) => encoder.encode(text, special)};
+}
 
-	if (canCutWords(json)) for (const library of [special, plain]) cutWords(library);
-	for (const decoder of [special.decoder, ...(special.decoder?.decoders ?? [])]) keepByteOrderMarks(decoder);
-	return {special, plain};
+/** The library's tokenizer, with the parts mended that work in another way than those of the Rust library it follows. */
+export function createLibrary(json: TokenizerJson, config: TokenizerConfig): Library {
+	const library = new Tokenizer(json, config);
+	mendNormalizer(library.normalizer as object | null, json.normalizer);
+	mendPreTokenizer(library.pre_tokenizer as object | null, json.pre_tokenizer);
+	mendDecoder(library.decoder as object | null, json.decoder);
+	if (canCutWords(json)) cutWords(library);
+	for (const decoder of [library.decoder, ...(library.decoder?.decoders ?? [])]) keepByteOrderMarks(decoder);
+	return library;
 }
 
 /**

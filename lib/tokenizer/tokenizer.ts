@@ -138,6 +138,25 @@ export class Tokenizer {
 		return this.#knownBefores;
 	}
 
+	/**
+	`encode()` of a text of which only parts are trusted: what spells a special token becomes one only where `isSpecial`
+	says so of the code units from `start` up to `end`.
+
+	@throws as `encode`
+	*/
+	encodeWhere(text: string, isSpecial: (start: number, end: number) => boolean, addBos?: boolean): number[] {
+		// What is refused of an empty text would be of this one.
+		const begin = this.encode('', {addBos});
+		const ids = this.#libraries.encodeWhere(text, isSpecial);
+		return ids[0] !== undefined && ids[0] === begin[0] ? ids : [...begin, ...ids];
+	}
+
+	/** Ids of the special tokens that are spelled like this: drawn, and no part of any text. */
+	specialIdsOf(text: string): number[] {
+		const tokens = this.#libraries.special.added_tokens;
+		return tokens.filter(({special, content}) => special && content === text).map(({id}) => id);
+	}
+
 	/** What every token says. Made when it is first asked for, which takes about 50 ms for 128,000 tokens. */
 	get texts(): TokenTexts {
 		const {special} = this.#libraries;

@@ -1,0 +1,91 @@
+import {type AddedToken, AddedTokens, type Section} from './added-tokens.js';
+import type {TokenizerJson} from './files.js';
+import type {Library} from './library.js';
+
+/** Whether what is spelled from one code unit up to another may be a special token. */
+export type SpecialWhere = boolean | ((start: number, end: number) => boolean);
+
+/** Text to ids: added tokens are cut out first, and what is between them goes through the parts of the library. */
+export class Encoder {
+	readonly #library: Library;
+	/** Texts of special tokens: what a model may not make of text. */
+	readonly #special: ReadonlySet<string>;
+	readonly #inText: AddedTokens;
+	readonly #inNormalized: AddedTokens;
+	readonly #specialInText: AddedTokens;
+
+	constructor(library: Library, json: TokenizerJson) {
+		this.#library = library;
+		const tokens = json.added_tokens.map((token): AddedToken => {
+			const {special, normalized = !special, single_word = false, lstrip = false, rstrip = false} = token;
+			return {...token, normalized: normalized && library.normalizer !== null, single_word, lstrip, rstrip};
+		});
+		this.#special = new Set(tokens.filter(({special}) => special).map(({content}) => content));
+		this.#inText = new AddedTokens(tokens.filter(({normalized}) => !normalized));
+		this.#specialInText = new AddedTokens(tokens.filter(({normalized, special}) => !normalized || special));
+		this.#inNormalized = new AddedTokens(
+			tokens.filter(({normalized}) => normalized),
+			({content}) => this.#normalize(content),
+		);
+	}
+
+	encode(text: string, special: SpecialWhere): number[] {
+		const where = typeof special === 'function' ? special : () => special;
+		const allows = (token: AddedToken, start: number, end: number) => !token.special || where(start, end);
+		const ids: number[] = [];
+		for (const section of this.#inText.split(text, allows)) {
+			if (section.token) ids.push(section.token.id);
+			else ids.push(...this.#encodeBetween(text, section, typeof special === 'function' ? allows : special));
+		}
+		return ids;
+	}
+
+	/** @param special Of a function, whether one is where. */
+	#encodeBetween(
+		text: string,
+		{start, end}: Section,
+		special: boolean | ((token: AddedToken, start: number, end: number) => boolean),
+	): number[] {
+		const part = text.slice(start, end);
+		if (typeof special === 'boolean') return this.#encodeNormalized(part, start === 0, special);
+
+		// Tokens that are looked for in what is normalized: only where there are as many as may be is none forged.
+		const inner = this.#specialInText.split(part, (token, from, to) => special(token, start + from, start + to));
+		const meant = inner.filter(({token}) => token?.special).length;
+		const found = this.#inNormalized.split(this.#normalize(part), () => true);
+		if (found.filter(({token}) => token?.special).length <= meant)
+			return this.#encodeNormalized(part, start === 0, true);
+		return inner.flatMap(section => {
+			if (section.token) return [section.token.id];
+			return this.#encodeNormalized(part.slice(section.start, section.end), start + section.start === 0, false);
+		});
+	}
+
+	#encodeNormalized(part: string, isFirst: boolean, special: boolean): number[] {
+		const text = this.#normalize(part);
+		return this.#inNormalized
+			.split(text, token => special || !token.special)
+			.flatMap(({start, end, token}) =>
+				token ? [token.id] : this.#encodeText(text.slice(start, end), isFirst && start === 0),
+			);
+	}
+
+	#normalize(text: string): string {
+		return this.#library.normalizer ? this.#library.normalizer(text) : text;
+	}
+
+	#encodeText(text: string, isFirst: boolean): number[] {
+		const {pre_tokenizer: preTokenizer, model} = this.#library;
+		const words = preTokenizer ? preTokenizer(text, {section_index: isFirst ? 0 : 1}) : [text];
+		const ids: number[] = [];
+		for (const token of model(words)) {
+			// A vocabulary may hold the texts of special tokens too; what is written out is still no such token.
+			const pieces = this.#special.has(token) && token !== model.unk_token ? Array.from(token) : [token];
+			for (const piece of pieces) {
+				const id = model.tokens_to_ids.get(piece) ?? model.unk_token_id;
+				if (id !== undefined) ids.push(id);
+			}
+		}
+		return ids;
+	}
+}
