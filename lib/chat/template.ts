@@ -88,7 +88,7 @@ export class ChatTemplate {
 		const program = this.#choose(tools !== undefined);
 		try {
 			const given = Object.entries(variables).filter(([, value]) => value !== undefined);
-			return renderTemplate(program, {
+			const values = {
 				...templateGlobals(now),
 				...this.#tokens,
 				...Object.fromEntries(given.map(([name, value]) => [name, templateValue(value)])),
@@ -97,7 +97,8 @@ export class ChatTemplate {
 				// None, not undefined: what Hugging Face's own rendering passes, so what templates are tested with.
 				tools: templateValue(tools ?? null),
 				documents: templateValue(variables['documents'] ?? null),
-			});
+			};
+			return renderTemplate(program, values, messages.length);
 		} catch (cause) {
 			const {message} = cause as Error;
 			if (cause instanceof TemplateRefusal) {

@@ -1,7 +1,7 @@
-import {type ChatMessage, ChatTemplate, parseMessages} from '../chat/index.js';
+import {type ChatMessage, parseMessages, type TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type GenerateResult, Generation, type StartJob} from '../generator/index.js';
-import {encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
+import {encodeChat, encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
@@ -12,7 +12,7 @@ import type {ModelFacts} from './protocol.js';
 
 export type RemoteParts = {
 	readonly process: ModelProcess;
-	readonly directory: string;
+	readonly templates: TemplateReader;
 	readonly tokenizer: Tokenizer;
 	readonly vocabulary: number;
 	readonly facts: ModelFacts;
@@ -29,7 +29,6 @@ export class RemoteModel implements Model {
 	readonly generator: GeneratorView;
 
 	readonly #parts: RemoteParts;
-	#chatTemplate: Promise<ChatTemplate> | undefined;
 	#disposed: Promise<void> | undefined;
 
 	constructor(parts: RemoteParts) {
@@ -59,11 +58,8 @@ export class RemoteModel implements Model {
 			const resolved = parseGenerateOptions(options, 'chat()');
 			// As they are now: the caller's list may grow before the job starts.
 			const given = parseMessages(messages);
-			const prompt = async () => {
-				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
-				const text = (await this.#chatTemplate).render(given);
-				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
-			};
+			const prompt = () =>
+				encodeChat(this.#parts.templates, given, resolved.addBos, this.tokenizer, this.#parts.vocabulary);
 			return this.#job(prompt, resolved);
 		});
 	}

@@ -1,3 +1,4 @@
+import {TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {loadModel as loadLocalModel, resolveLoadOptions} from '../model/index.js';
 import {findArchitecture} from '../models/index.js';
@@ -37,11 +38,12 @@ async function loadIsolated(
 		const loading = Tokenizer.load(directory);
 		// The child finds the same mistake, and whatever comes before it.
 		loading.catch(() => {});
+		const templates = TemplateReader.open(directory);
 		const [answer] = process.call({method: 'loadModel', directory, options}, {signal, onProgress});
 		const facts = await answer;
 		const tokenizer = await loading;
 		signal?.throwIfAborted();
-		return new RemoteModel({process, directory, tokenizer, vocabulary, facts});
+		return new RemoteModel({process, templates: await templates, tokenizer, vocabulary, facts});
 	} catch (error) {
 		await process.close(new ExlError('EXL_DISPOSED', `${process.name} was not loaded`));
 		throw error;

@@ -5,5 +5,5 @@ export type {CacheSize, CacheSizes} from './inspect-cache.js';
 export type {WeightKindInfo} from './inspect-weights.js';
 export {loadModel, resolveLoadOptions} from './load.js';
 export {Model} from './model.js';
-export {encodePrompt, type Prompt} from './prompt.js';
+export {encodeChat, encodePrompt, type Prompt} from './prompt.js';
 export type {ScoreResult} from './score.js';

@@ -1,5 +1,5 @@
 import {type PagedSequence, type PageTable, pageTokens} from '../cache/index.js';
-import {type ChatMessage, ChatTemplate, parseMessages} from '../chat/index.js';
+import {type ChatMessage, parseMessages} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type Emit, type GenerateResult, Generation, onAbort, Scheduler, type StartJob} from '../generator/index.js';
 import {Holding} from '../memory/index.js';
@@ -11,7 +11,7 @@ import type {ModelEngine} from './engine.js';
 import {GeneratorView, snapshotOf} from './generator-view.js';
 import type {ModelFiles, PlacedModel} from './place.js';
 import {ProgramSet} from './programs.js';
-import {encodePrompt, type Prompt} from './prompt.js';
+import {encodeChat, encodePrompt, type Prompt} from './prompt.js';
 import {jobRequest} from './request.js';
 import {type ScoreResult, scoreOf} from './score.js';
 import {Vocabulary} from './vocabulary.js';
@@ -54,7 +54,6 @@ export class Model {
 	readonly #closing = new AbortController();
 	/** Calls that have pages of their own. */
 	readonly #borrowing = new Set<Promise<unknown>>();
-	#chatTemplate: Promise<ChatTemplate> | undefined;
 	#disposed: Promise<void> | undefined;
 
 	/** @internal Made by `loadModel()`. */
@@ -109,11 +108,14 @@ export class Model {
 			const resolved = parseGenerateOptions(options, 'chat()');
 			// As they are now: the caller's list may grow before the job starts.
 			const given = parseMessages(messages);
-			const prompt = async () => {
-				this.#chatTemplate ??= ChatTemplate.load(this.#parts.directory);
-				const text = (await this.#chatTemplate).render(given);
-				return this.#encode(text, {addBos: resolved.addBos, encodeSpecial: true});
-			};
+			const prompt = () =>
+				encodeChat(
+					this.#parts.templates,
+					given,
+					resolved.addBos,
+					this.tokenizer,
+					this.#parts.configured.shape.vocabulary,
+				);
 			return this.#job(prompt, resolved);
 		});
 	}
@@ -239,7 +241,7 @@ export class Model {
 		return running;
 	}
 
-	#encode(prompt: Prompt, options: {addBos?: boolean | undefined; encodeSpecial?: boolean}): readonly number[] {
+	#encode(prompt: Prompt, options: {addBos?: boolean | undefined}): readonly number[] {
 		return encodePrompt(prompt, options, this.tokenizer, this.#parts.configured.shape.vocabulary);
 	}
 

@@ -1,3 +1,4 @@
+import {TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type Device, Handle} from '../memory/index.js';
 import {type ConfiguredModel, findArchitecture, WeightScope} from '../models/index.js';
@@ -15,6 +16,7 @@ export type ModelFiles = {
 	readonly configured: ConfiguredModel;
 	readonly scope: WeightScope;
 	readonly tokenizer: Tokenizer;
+	readonly templates: TemplateReader;
 	readonly stopIds: ReadonlySet<number>;
 };
 
@@ -31,6 +33,7 @@ export async function readModel(nameOrPath: string): Promise<ModelFiles> {
 		configured,
 		scope: new WeightScope(files, gptq),
 		tokenizer,
+		templates: await TemplateReader.open(directory),
 		stopIds: new Set([...eosTokenIds, ...tokenizer.eosIds]),
 	};
 }

@@ -1,3 +1,4 @@
+import type {ChatMessage, TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import type {EncodeOptions, Tokenizer} from '../tokenizer/index.js';
 
@@ -24,4 +25,22 @@ export function encodePrompt(
 	if (wrong < 0) return ids;
 	const message = `token ${wrong} of the prompt is ${String(ids[wrong])}, expected 0 to ${vocabulary - 1}`;
 	throw new ExlError('EXL_INVALID_ARGUMENT', message);
+}
+
+/**
+The tokens of a conversation, written out by the model's own chat template. Special tokens are only those that the
+template itself writes: what people and tools say is text, whatever it spells.
+
+@throws {ExlError} as `ChatTemplate.write()` and `encodePrompt()`; `EXL_MODEL_UNSUPPORTED` without a template.
+*/
+export async function encodeChat(
+	templates: TemplateReader,
+	messages: readonly ChatMessage[],
+	addBos: boolean | undefined,
+	tokenizer: Tokenizer,
+	vocabulary: number,
+): Promise<readonly number[]> {
+	const rendered = (await templates.get()).write(messages);
+	const ids = tokenizer.encodeWhere(rendered.value, (start, end) => rendered.isOwn(start, end), addBos);
+	return encodePrompt(ids, {}, tokenizer, vocabulary);
 }

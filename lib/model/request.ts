@@ -43,7 +43,9 @@ export function jobRequest(
 		const message = `stop must have token ids from 0 to ${known - 1}; got ${unknown}`;
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'stop'});
 	}
-	const stopIds = new Set([...place.stopIds, ...options.stop.ids]);
+	// Special tokens are not part of the text, where their names would never be found.
+	const named = options.stop.strings.flatMap(text => tokenizer.specialIdsOf(text));
+	const stopIds = new Set([...place.stopIds, ...options.stop.ids, ...named]);
 	const prompts = negativeIds ? [promptIds, negativeIds] : [promptIds];
 	if (prompts.length > engine.maxSequences) {
 		const message = `guidance takes ${prompts.length} places in the batch; load the model with a maxBatch of at least that`;

@@ -1,17 +1,24 @@
 import {TemplateError} from './text.js';
 import {Undefined, type Value} from './values.js';
 
-/** Steps a template may take; a long conversation takes some 100,000. */
-const mostSteps = 2e7;
-
-/** Ends templates that would not, or not in reasonable time. */
+/** Ends templates that would not end, or not in reasonable time. */
 export class Budget {
-	#left = mostSteps;
+	readonly #most: number;
+	#left: number;
+
+	/**
+	@param messages Of the conversation. Most templates take some 6,000 steps for each, a few look at all messages for
+	each and take 50 for each pair.
+	*/
+	constructor(messages: number) {
+		this.#most = 1e7 + 1e3 * messages ** 2;
+		this.#left = this.#most;
+	}
 
 	/** @param steps More than one for what is made of many. */
 	step(steps = 1): void {
 		this.#left -= steps;
-		if (this.#left < 0) throw new TemplateError(`the template takes more than ${mostSteps} steps`);
+		if (this.#left < 0) throw new TemplateError(`the template takes more than ${this.#most} steps`);
 	}
 }
 
