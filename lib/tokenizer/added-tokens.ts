@@ -52,7 +52,8 @@ export class AddedTokens {
 			const end = token.rstrip ? text.length - after.replace(/^\p{White_Space}+/u, '').length : found.end;
 			if (before > done) sections.push({start: done, end: before});
 			sections.push({start: before, end, token});
-			done = at = end;
+			done = end;
+			at = end;
 		}
 		if (done < text.length) sections.push({start: done, end: text.length});
 		return sections;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
-import {optionsOf, parseArgument, parseOptions, trueOrFalse} from '../options/index.js';
+import {callback, optionsOf, parseArgument, parseOptions, trueOrFalse} from '../options/index.js';
 import {readTokenizerFiles, type TokenizerConfig, type TokenizerFiles} from './files.js';
 import {createLibraries, type Libraries} from './library.js';
 import {type TokenTexts, tokenTexts} from './token-texts.js';
@@ -90,6 +90,21 @@ export class Tokenizer {
 		return prefix.length === 0 || (ids[0] !== undefined && ids[0] === prefix[0]) ? ids : [...prefix, ...ids];
 	}
 
+	/**
+	`encode()` of a text of which only parts are trusted: what spells a special token becomes one only where `isSpecial`
+	says so of the code units from `start` up to `end`.
+
+	@throws as `encode`
+	*/
+	encodeWhere(text: string, isSpecial: (start: number, end: number) => boolean, addBos?: boolean): number[] {
+		parseArgument(anyText, text, 'text', 'encodeWhere()');
+		parseArgument(callback<typeof isSpecial>(), isSpecial, 'isSpecial', 'encodeWhere()');
+		// What is wrong with addBos is wrong for an empty text.
+		const begin = this.encode('', {addBos});
+		const ids = this.#libraries.encodeWhere(text, isSpecial);
+		return ids[0] !== undefined && ids[0] === begin[0] ? ids : [...begin, ...ids];
+	}
+
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT` for an id outside of the vocabulary. */
 	decode(ids: readonly number[], options: DecodeOptions = {}): string {
 		const {special} = parseOptions(decodeOptions, options, 'decode()');
@@ -138,21 +153,9 @@ export class Tokenizer {
 		return this.#knownBefores;
 	}
 
-	/**
-	`encode()` of a text of which only parts are trusted: what spells a special token becomes one only where `isSpecial`
-	says so of the code units from `start` up to `end`.
-
-	@throws as `encode`
-	*/
-	encodeWhere(text: string, isSpecial: (start: number, end: number) => boolean, addBos?: boolean): number[] {
-		// What is refused of an empty text would be of this one.
-		const begin = this.encode('', {addBos});
-		const ids = this.#libraries.encodeWhere(text, isSpecial);
-		return ids[0] !== undefined && ids[0] === begin[0] ? ids : [...begin, ...ids];
-	}
-
 	/** Ids of the special tokens that are spelled like this: drawn, and no part of any text. */
 	specialIdsOf(text: string): number[] {
+		parseArgument(anyText, text, 'text', 'specialIdsOf()');
 		const tokens = this.#libraries.special.added_tokens;
 		return tokens.filter(({special, content}) => special && content === text).map(({id}) => id);
 	}

@@ -323,6 +323,22 @@ const ofTokenizers = (t: exl.Tokenizer): {readonly [Name in keyof exl.Tokenizer]
 		encode: [
 			{call: value => t.encode(value), values: [undefined, null, ...text], message: /^text must be a string; got /},
 		],
+		encodeWhere: [
+			{
+				call: value => t.encodeWhere(value, () => true),
+				values: [undefined, null, ...text],
+				message: /^text must be a string; got /,
+			},
+			{call: value => t.encodeWhere('x', value), values: [null, ...callback], message: /^isSpecial must be a function/},
+			{call: value => t.encodeWhere('x', () => true, value), values: flag, message: /^addBos must be true or false/},
+		],
+		specialIdsOf: [
+			{
+				call: value => t.specialIdsOf(value),
+				values: [undefined, null, ...text],
+				message: /^text must be a string; got /,
+			},
+		],
 		decode: [
 			{call: value => t.decode(value), values: [undefined, null, ...list], message: /^ids must be a list of token ids/},
 			{call: value => t.decode([value]), ...id},
