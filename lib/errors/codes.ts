@@ -12,7 +12,7 @@ export const errorCodes = {
 	EXL_SHAPE_MISMATCH: 'A tensor does not have the shape its place requires.',
 	EXL_UNSUPPORTED_OP: 'No kernel of the chosen backend can run an operation.',
 	EXL_INVALID_ARGUMENT: 'An option or argument is missing, of the wrong type, or out of range.',
-	EXL_OUT_OF_MEMORY: 'An allocation failed.',
+	EXL_OUT_OF_MEMORY: 'The system has no more memory, threads or files to open.',
 	EXL_CACHE_FULL: 'The prompt can never fit into the key/value cache.',
 	EXL_CONTEXT_LENGTH: 'The prompt is longer than the model was made for.',
 	EXL_DOWNLOAD_FAILED: 'The hub, the proxy or the network in between did not deliver.',

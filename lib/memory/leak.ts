@@ -44,7 +44,7 @@ function check(what: string, event: unknown, listener: unknown): void {
 export function reportLeak({resource, stack}: Tracked): void {
 	const {kind, name} = resource;
 	const report: LeakReport = {kind, name, bytes: resource.bytes(), ...(stack !== undefined && {stack})};
-	logMemory(`${name} was collected without dispose(), ${report.bytes} bytes`);
+	logMemory(() => `${name} was collected without dispose(), ${report.bytes} bytes`);
 	if (emitter.emit('leak', report) || report.bytes < warnBytes) return;
 	const where = stack === undefined ? 'memory.trackStacks(true) tells where it was created' : stack;
 	process.emitWarning(`${name} (${kind}, ${report.bytes} bytes) was collected without dispose(); ${where}`, {

@@ -9,8 +9,8 @@ export function logDevice(message: string): void {
 }
 
 /** One line on stderr for `EXL_LOG=memory`. */
-export function logMemory(message: string): void {
-	if (logs('memory')) write(`node-exllama memory: ${message}`);
+export function logMemory(message: () => string): void {
+	if (logs('memory')) write(`node-exllama memory: ${message()}`);
 }
 
 let listens = false;

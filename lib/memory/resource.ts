@@ -58,11 +58,11 @@ export function track(object: Disposable & object, resource: Resource): () => vo
 	live.set(resource.name, tracked);
 	registry.register(object, tracked, tracked);
 	currentScope.getStore()?.add(object);
-	logMemory(`${resource.name} created, ${resource.bytes()} bytes`);
+	logMemory(() => `${resource.name} created, ${resource.bytes()} bytes`);
 	return () => {
 		registry.unregister(tracked);
 		live.delete(resource.name);
-		logMemory(`${resource.name} disposed`);
+		logMemory(() => `${resource.name} disposed`);
 	};
 }
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/thread.h"
+
 namespace exl {
 
 namespace {
@@ -20,9 +22,12 @@ Running& running() {
 
 }  // namespace
 
-Engine::Engine() : thread_([this] { loop(); }) {
-  const std::lock_guard lock(running().mutex);
-  running().engines.insert(this);
+Engine::Engine() {
+  Running& list = running();
+  std::set<Engine*> place{this};  // made now: once the thread runs, nothing may fail
+  thread_ = start_thread("for a device", 1, 1, [this] { loop(); });
+  const std::lock_guard lock(list.mutex);
+  list.engines.merge(place);
 }
 
 Engine::~Engine() {
@@ -50,7 +55,7 @@ bool Engine::post(Command command) {
 }
 
 void Engine::stop() {
-  std::deque<Command> dropped;  // destroyed outside the lock: commands own buffers
+  std::list<Command> dropped;  // destroyed outside the lock: commands own buffers
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <thread>
 
@@ -14,7 +14,7 @@ class Engine {
  public:
   using Command = std::function<void()>;  // must not throw
 
-  Engine();
+  Engine();   // throws OutOfMemory if there is no thread for it
   ~Engine();  // stops
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -37,7 +37,7 @@ class Engine {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Command> commands_;
+  std::list<Command> commands_;  // stopping must not take memory, which a deque does
   std::atomic<bool> stopping_{false};
   std::mutex joining_;
   std::thread thread_;

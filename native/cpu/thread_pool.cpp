@@ -1,6 +1,9 @@
 #include "cpu/thread_pool.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/thread.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -32,11 +35,14 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::use(int threads) {
-  threads_ = std::clamp(threads, 1, 255);
-  while (int(workers_.size()) < threads_ - 1) {
+  const int wanted = std::clamp(threads, 1, 255);
+  workers_.reserve(size_t(wanted - 1));
+  while (int(workers_.size()) < wanted - 1) {
     const int thread = int(workers_.size()) + 1;
-    workers_.emplace_back([this, thread] { work(thread); });
+    workers_.push_back(
+        start_thread("to compute with", thread + 1, wanted, [this, thread] { work(thread); }));
   }
+  threads_ = wanted;
 }
 
 void ThreadPool::parallel(int64_t count, const std::function<void(int64_t, int)>& task) {
@@ -57,6 +63,8 @@ void ThreadPool::parallel(int64_t count, const std::function<void(int64_t, int)>
     else
       std::this_thread::yield();
   }
+  if (!failed_.exchange(false, std::memory_order_relaxed)) return;
+  std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::take_tasks(int thread) {
@@ -67,9 +75,18 @@ void ThreadPool::take_tasks(int thread) {
     if (next >= count || thread >= int(ticket >> (2 * kCountBits))) return;
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     // The job stays open until this task is done, so its function can be read now and not before.
-    (*task_)(next, thread);
+    run_task(next, thread);
     done_.fetch_add(1, std::memory_order_release);
     ticket = ticket_.load(std::memory_order_acquire);
+  }
+}
+
+// The others go on: their tasks are as good as before, and whoever waits counts all of them.
+void ThreadPool::run_task(int64_t task, int thread) {
+  try {
+    (*task_)(task, thread);
+  } catch (...) {
+    if (!failed_.exchange(true)) failure_ = std::current_exception();
   }
 }
 

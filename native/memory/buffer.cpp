@@ -22,9 +22,12 @@ Error refusal(size_t bytes, Kind kind, const std::string& label) {
 
 }  // namespace
 
+Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes)
+    : ledger_(std::move(ledger)), bytes_(bytes) {}
+
 Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::string label,
                std::string owner)
-    : ledger_(std::move(ledger)), bytes_(bytes) {
+    : Buffer(std::move(ledger), bytes) {
   const size_t page = page_size();
   if (bytes > SIZE_MAX - page)
     throw Error(Code::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes", label);
@@ -38,7 +41,8 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, size_t bytes, Kind kind, std::str
 
 Buffer::Buffer(std::shared_ptr<Ledger> ledger, std::shared_ptr<DeviceMemory> memory, Place place,
                size_t bytes, Kind kind, std::string label, std::string owner)
-    : ledger_(std::move(ledger)), memory_(std::move(memory)), place_(place), bytes_(bytes) {
+    : Buffer(std::move(ledger), bytes) {
+  memory_ = std::move(memory), place_ = place;
   if (bytes) data_ = static_cast<std::byte*>(memory_->take(place, bytes, &reserved_, kind, label));
   id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
 }

@@ -20,7 +20,7 @@ class Buffer {
   Buffer(std::shared_ptr<Ledger> ledger, std::shared_ptr<DeviceMemory> memory, Place place,
          size_t bytes, Kind kind, std::string label, std::string owner);
   // A mapping of a file that starts `before` bytes ahead of the buffer. The pages belong to the
-  // file: nothing is reserved for them.
+  // file: nothing is reserved for them. It is the buffer's once the constructor has returned.
   Buffer(std::shared_ptr<Ledger> ledger, void* mapping, size_t before, size_t bytes,
          std::string label, std::string owner);
   ~Buffer();
@@ -40,6 +40,9 @@ class Buffer {
   }
 
  private:
+  // The others begin with it, so that what they have taken is given back if the ledger fails.
+  Buffer(std::shared_ptr<Ledger> ledger, size_t bytes);
+
   std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<DeviceMemory> memory_;  // null: plain host memory
   Place place_ = Place::Host;

@@ -10,7 +10,8 @@ namespace exl {
 class File {
  public:
   // `direct` asks for reads that bypass the page cache; `is_direct` tells whether the system
-  // agreed. Throws ModelNotFound.
+  // agreed. Throws ModelNotFound, or
+  // OutOfMemory if the system has no more files to open.
   File(const std::string& path, bool direct);
   ~File();
   File(File&& other) noexcept;

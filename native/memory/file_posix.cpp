@@ -14,6 +14,18 @@
 
 namespace exl {
 
+namespace {
+
+Error refusal(const std::string& path, int number) {
+  const std::string message = "cannot open " + path + ": " + system_error(number);
+  if (number == EMFILE || number == ENFILE)
+    return {Code::OutOfMemory,
+            message + "; close some files, or raise the limit of open files (ulimit -n)"};
+  return {number == ENOMEM ? Code::OutOfMemory : Code::ModelNotFound, message};
+}
+
+}  // namespace
+
 std::string system_error(int64_t number) { return std::strerror(int(number)); }
 
 File::File(const std::string& path, bool direct) : handle_(-1), direct_(direct) {
@@ -25,8 +37,7 @@ File::File(const std::string& path, bool direct) : handle_(-1), direct_(direct) 
     handle_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     direct_ = false;
   }
-  if (handle_ < 0)
-    throw Error(Code::ModelNotFound, "cannot open " + path + ": " + system_error(errno));
+  if (handle_ < 0) throw refusal(path, errno);
 #ifdef F_NOCACHE
   direct_ = direct && fcntl(int(handle_), F_NOCACHE, 1) == 0;
 #endif

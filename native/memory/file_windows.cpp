@@ -23,6 +23,12 @@ HANDLE open_file(const std::string& path, DWORD flags) {
                      flags, nullptr);
 }
 
+Error refusal(const std::string& path, DWORD number) {
+  const bool exhausted = number == ERROR_TOO_MANY_OPEN_FILES || number == ERROR_NOT_ENOUGH_MEMORY;
+  return {exhausted ? Code::OutOfMemory : Code::ModelNotFound,
+          "cannot open " + path + ": " + system_error(number)};
+}
+
 }  // namespace
 
 std::string system_error(int64_t number) { return "error " + std::to_string(number); }
@@ -33,8 +39,7 @@ File::File(const std::string& path, bool direct) : direct_(direct) {
     handle = open_file(path, FILE_ATTRIBUTE_NORMAL);
     direct_ = false;
   }
-  if (handle == INVALID_HANDLE_VALUE)
-    throw Error(Code::ModelNotFound, "cannot open " + path + ": " + system_error(GetLastError()));
+  if (handle == INVALID_HANDLE_VALUE) throw refusal(path, GetLastError());
   handle_ = reinterpret_cast<intptr_t>(handle);
   LARGE_INTEGER size;
   if (GetFileSizeEx(handle, &size)) size_ = uint64_t(size.QuadPart);

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <thread>
+#include <functional>
 
 #include "base/error.h"
+#include "base/thread.h"
 
 namespace exl {
 
@@ -77,7 +78,7 @@ void Loader::read_pieces(const std::string& path, const std::vector<Piece>& piec
   std::atomic<size_t> next{0};
   std::atomic<int64_t> failure{0};  // of any piece; pieces after it are not read
   std::atomic<uint64_t> failed_at{0};
-  const auto run = [&](size_t reader) {
+  const std::function<void(size_t)> run = [&](size_t reader) {
     for (size_t i; (i = next.fetch_add(1)) < pieces.size() && failure == 0;) {
       const Piece& piece = pieces[i];
       int64_t got;
@@ -100,10 +101,11 @@ void Loader::read_pieces(const std::string& path, const std::vector<Piece>& piec
       failure = got < 0 ? got : 1;
     }
   };
-  std::vector<std::thread> threads;
-  for (size_t reader = 1; reader < readers; reader++) threads.emplace_back(run, reader);
+  // Helpers save time and nothing else: without them this thread reads all of it.
+  Helpers helpers;
+  for (size_t reader = 1; reader < readers && helpers.start(run, reader);) reader++;
   run(0);
-  for (std::thread& thread : threads) thread.join();
+  helpers.wait();
   // At once rather than at the end, so that a large file never fills the cache and no thread has to
   // drop all of it.
   if (mode_ == LoadMode::Buffered) file.drop_pages();
@@ -123,9 +125,13 @@ BufferPtr Loader::map(const std::string& path, uint64_t offset, size_t bytes, si
                                          ": the file ends there");
   const uint64_t begin = offset / File::map_alignment() * File::map_alignment();
   const size_t before = size_t(offset - begin);
-  void* address = file.map(begin, bytes + before);
-  if (!address) return nullptr;
-  return std::make_shared<Buffer>(allocate_.ledger, address, before, bytes, label, allocate_.owner);
+  const auto unmap = [size = bytes + before](void* address) { File::unmap(address, size); };
+  std::unique_ptr<void, decltype(unmap)> mapping(file.map(begin, bytes + before), unmap);
+  if (!mapping) return nullptr;
+  auto buffer = std::make_shared<Buffer>(allocate_.ledger, mapping.get(), before, bytes, label,
+                                         allocate_.owner);
+  mapping.release();
+  return buffer;
 }
 
 }  // namespace exl

@@ -10,15 +10,15 @@ namespace {
 
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
-  const auto fail = [&](const Error& error) -> Napi::Value {
-    throw Napi::Error(info.Env(), Environment::of(info.Env()).make_error(error));
-  };
+  const Environment* environment = info.Env().GetInstanceData<Environment>();
+  // Until there is an ExlError to make, node-addon-api makes plain errors of exceptions.
+  if (!environment) return function(info);
   try {
     return function(info);
-  } catch (const Error& error) {
-    return fail(error);
-  } catch (const std::bad_alloc&) {
-    return fail(Error(Code::OutOfMemory, "the heap is exhausted"));
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw Napi::Error(info.Env(), environment->error_of(std::current_exception()));
   }
 }
 

@@ -12,8 +12,9 @@ Environment::Environment(Napi::Env env, Napi::Function error_constructor)
     if (caller) static_cast<Environment*>(context)->settle();
   };
   const napi_value name = Napi::String::New(env, "node-exllama");
-  napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, call,
-                                  &wake_);
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this,
+                                      call, &wake_) != napi_ok)
+    throw Error(Code::OutOfMemory, "Node has no thread-safe function to give");
   // Only work in flight keeps the process alive.
   napi_unref_threadsafe_function(env, wake_);
   // Hooks run in reverse order: engines are joined while the thread-safe function still exists.
@@ -68,30 +69,49 @@ void Environment::account() {
   accounted_ = bytes;
 }
 
-Napi::Value Environment::make_error(const Error& error) const {
+Napi::Value Environment::make_error(Code code, const char* message,
+                                    const std::string& where) const {
   const Napi::Env env(env_);
   Napi::Object options = Napi::Object::New(env);
-  if (!error.where.empty()) options.Set("op", error.where);
-  return error_constructor_.New({Napi::String::New(env, code_name(error.code)),
-                                 Napi::String::New(env, error.what()), options});
+  if (!where.empty()) options.Set("op", where);
+  return error_constructor_.New(
+      {Napi::String::New(env, code_name(code)), Napi::String::New(env, message), options});
+}
+
+// Takes nothing from our own heap, which may be what has failed.
+Napi::Value Environment::error_of(const std::exception_ptr& failure) const {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Napi::Error& error) {
+    return error.Value();
+  } catch (const Error& error) {
+    return make_error(error.code, error.what(), error.where);
+  } catch (const std::bad_alloc&) {
+    return make_error(Code::OutOfMemory,
+                      "no memory is left on the heap; free some, or use a smaller model");
+  } catch (const std::exception& error) {
+    return make_error(Code::Internal, error.what());
+  } catch (...) {
+    return make_error(Code::Internal, "an exception of no known type");
+  }
 }
 
 Napi::Value Environment::run(Device& device, std::function<Reply()> work) {
   const auto deferred = std::make_shared<Napi::Promise::Deferred>(Napi::Env(env_));
-  const bool posted = device.engine.post([this, deferred, work = std::move(work)]() mutable {
-    Completion done{deferred, nullptr, nullptr};
+  // Its place is made here, where a failure can be told: on the engine thread nothing may fail but
+  // the work.
+  const auto done = std::make_shared<Completions>();
+  done->push_back({deferred, nullptr, nullptr});
+  const bool posted = device.engine.post([this, done, work = std::move(work)]() mutable {
+    Completion& completion = done->front();
     try {
-      done.reply = work();
-    } catch (const Error& error) {
-      done.error = std::make_shared<Error>(error);
-    } catch (const std::bad_alloc&) {
-      done.error = std::make_shared<Error>(Code::OutOfMemory, "the heap is exhausted");
-    } catch (const std::exception& error) {
-      done.error = std::make_shared<Error>(Code::Internal, error.what());
+      completion.reply = work();
+    } catch (...) {
+      completion.failure = std::current_exception();
     }
     // What it worked on may be disposed of by whoever hears of its end, and is then gone.
     work = nullptr;
-    complete(std::move(done));
+    complete(*done);
   });
   if (!posted) throw Error(Code::Disposed, "the device is closed");
   if (pending_++ == 0) napi_ref_threadsafe_function(env_, wake_);
@@ -99,19 +119,19 @@ Napi::Value Environment::run(Device& device, std::function<Reply()> work) {
 }
 
 // On the engine thread.
-void Environment::complete(Completion completion) {
+void Environment::complete(Completions& done) noexcept {
   bool first;
   {
     const std::lock_guard lock(mutex_);
     first = completions_.empty();
-    completions_.push_back(std::move(completion));
+    completions_.splice(completions_.end(), done);
   }
   // One wake-up settles everything that has gathered by then.
   if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
-void Environment::settle() {
-  std::vector<Completion> done;
+void Environment::settle() noexcept {
+  Completions done;
   {
     const std::lock_guard lock(mutex_);
     done.swap(completions_);
@@ -119,28 +139,26 @@ void Environment::settle() {
   pending_ -= int64_t(done.size());
   const Napi::Env env(env_);
   const Napi::HandleScope scope(env);
+  account();
+  if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
+  for (Completion& completion : done) settle(completion);
+}
+
+// Whatever goes wrong rejects the promise it goes wrong for.
+void Environment::settle(Completion& completion) noexcept {
   try {
-    account();
-    if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
-    for (Completion& completion : done) settle(completion);
+    Napi::Value value;
+    try {
+      if (completion.failure) std::rethrow_exception(completion.failure);
+      value = completion.reply(Napi::Env(env_));
+    } catch (...) {
+      completion.deferred->Reject(error_of(std::current_exception()));
+      return;
+    }
+    completion.deferred->Resolve(value);
   } catch (const Napi::Error&) {
     // JavaScript is being terminated: nobody waits any more, and nothing may run.
   }
-}
-
-void Environment::settle(Completion& completion) {
-  if (completion.error) {
-    completion.deferred->Reject(make_error(*completion.error));
-    return;
-  }
-  Napi::Value value;
-  try {
-    value = completion.reply(Napi::Env(env_));
-  } catch (const Napi::Error& error) {
-    completion.deferred->Reject(error.Value());
-    return;
-  }
-  completion.deferred->Resolve(value);
 }
 
 void Environment::shut_down() {

@@ -6,7 +6,9 @@
 #include <napi.h>
 
 #include <atomic>
+#include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -64,7 +66,8 @@ class Environment {
   // its Error.
   Napi::Value run(Device& device, std::function<Reply()> work);
 
-  Napi::Value make_error(const Error& error) const;
+  // The ExlError of whatever was thrown; the JavaScript error itself if it was one.
+  Napi::Value error_of(const std::exception_ptr& failure) const;
 
  private:
   struct Object {
@@ -74,8 +77,9 @@ class Environment {
   struct Completion {
     std::shared_ptr<Napi::Promise::Deferred> deferred;
     Reply reply;
-    std::shared_ptr<Error> error;
+    std::exception_ptr failure;
   };
+  using Completions = std::list<Completion>;
 
   template <typename T>
   static const void* type_of() {
@@ -86,9 +90,10 @@ class Environment {
   // Tells V8 how much the objects of this environment hold outside its heap, so that it collects in
   // time.
   void account();
-  void complete(Completion completion);
-  void settle();
-  void settle(Completion& completion);
+  Napi::Value make_error(Code code, const char* message, const std::string& where = {}) const;
+  void complete(Completions& done) noexcept;
+  void settle() noexcept;
+  void settle(Completion& completion) noexcept;
   void shut_down();
 
   napi_env env_;
@@ -101,7 +106,7 @@ class Environment {
   int64_t accounted_ = 0;
 
   std::mutex mutex_;
-  std::vector<Completion> completions_;
+  Completions completions_;
 };
 
 template <typename T>

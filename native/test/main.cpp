@@ -52,6 +52,31 @@ void thread_pool() {
   check(in_range, "the pool names threads below their number");
 }
 
+// What a task throws comes out of parallel(), when all the others have run; the pool goes on.
+void thread_pool_failures() {
+  exl::cpu::ThreadPool pool;
+  bool thrown = true, all = true;
+  for (int job = 0; job < 2000; job++) {
+    pool.use(1 + job % 4);
+    std::atomic<int> runs{0};
+    const bool fails = job % 3 != 0;
+    bool failed = false;
+    try {
+      pool.parallel(20, [&](int64_t task, int) {
+        runs++;
+        if (fails && task % 7 == 3) throw exl::Error(exl::Code::OutOfMemory, "task");
+      });
+    } catch (const exl::Error& error) {
+      failed = error.code == exl::Code::OutOfMemory;
+    }
+    thrown = thrown && failed == fails;
+    // Alone, a thread stops at the first that fails.
+    all = all && (runs == 20 || (fails && pool.threads() == 1));
+  }
+  check(thrown, "the pool hands on what a task throws, once");
+  check(all, "a task that fails keeps no other from running");
+}
+
 // Commands of several posters run in the order each posted them; a stopped engine drops the rest.
 void engine() {
   exl::Engine engine;
@@ -223,6 +248,7 @@ int main() {
   ops();
   sampling();
   thread_pool();
+  thread_pool_failures();
   engine();
   ledger();
   arena();
