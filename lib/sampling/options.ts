@@ -28,7 +28,10 @@ export type TextOptions = {
 	/** Whole number; the same seed and prompt give the same text. @default random */
 	readonly seed?: number | undefined;
 
-	/** Strings and token ids that end the text; they are not part of it. @default only the model's own end tokens */
+	/**
+	Strings and token ids that end the text; they are not part of it. A string that is a special token (`<|im_end|>`) ends
+	it where that token is drawn. @default only the model's own end tokens
+	*/
 	readonly stop?: string | number | readonly (string | number)[] | undefined;
 
 	/** Whether the prompt begins with the BOS token. @default as the tokenizer is set up */

@@ -13,8 +13,8 @@ export type EncodeOptions = {
 	readonly addBos?: boolean | undefined;
 
 	/**
-	Whether special tokens written out in the text (`<|eot_id|>`) become their ids: wanted for a rendered chat template,
-	dangerous for what a user typed. @default false
+	Whether special tokens written out in the text (`<|eot_id|>`) become their ids: dangerous for what a user typed. For
+	a text that is partly typed there is `encodeWhere()`. @default false
 	*/
 	readonly encodeSpecial?: boolean | undefined;
 };
