@@ -6,7 +6,7 @@ import {cacheWrite} from '../ops/index.js';
 import type {CacheTypeName} from '../options/index.js';
 import {CacheLayer} from '../program/index.js';
 import {runOnce} from './run.js';
-import type {Tensor, TensorOptions} from './tensor.js';
+import {Tensor, type TensorOptions} from './tensor.js';
 
 export type KvCacheOptions = TensorOptions & {
 	/** Tokens it holds, rounded up to whole pages of 256. */
@@ -31,6 +31,7 @@ export class KvCache {
 	readonly #handle: Handle;
 	readonly #holding: Holding;
 	#length = 0;
+	#appending: Promise<void> = Promise.resolve();
 
 	/** @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`. */
 	constructor({tokens, keyHeads, headDim, type = 'fp16', device = 'cpu'}: KvCacheOptions) {
@@ -68,28 +69,37 @@ export class KvCache {
 	@throws {ExlError} `EXL_SHAPE_MISMATCH`, `EXL_CACHE_FULL`.
 	*/
 	async append(k: Tensor, v: Tensor): Promise<void> {
+		if (!(k instanceof Tensor && v instanceof Tensor))
+			throw new ExlError('EXL_INVALID_ARGUMENT', 'append() takes two tensors');
 		const rows = k.shape[0]!;
-		if (this.#length + rows > this.capacity) {
-			const message = `the cache has ${this.#length} of ${this.capacity} tokens, ${rows} more do not fit`;
+		for (const {device} of [k, v]) {
+			if (device === this.device) continue;
+			throw new ExlError('EXL_INVALID_ARGUMENT', `the cache is on ${this.device}, what is appended on ${device}`);
+		}
+		// One after another: where tokens go depends on whether those before them came in.
+		const before = this.#appending;
+		const done = before.then(() => this.#append(k, v, rows));
+		this.#appending = done.catch(() => {});
+		return done;
+	}
+
+	async #append(k: Tensor, v: Tensor, rows: number): Promise<void> {
+		const position = this.#length;
+		if (position + rows > this.capacity) {
+			const message = `the cache has ${position} of ${this.capacity} tokens, ${rows} more do not fit`;
 			throw new ExlError('EXL_CACHE_FULL', message);
 		}
-		const position = this.#length;
+		await runOnce({
+			device: this.#device,
+			cache: this.operand,
+			rows,
+			slots: this.slots(rows, position),
+			record: recorder => {
+				cacheWrite(k.operand(recorder), v.operand(recorder), this.layer);
+				return undefined;
+			},
+		});
 		this.#length += rows;
-		try {
-			await runOnce({
-				device: this.#device,
-				cache: this.operand,
-				rows,
-				slots: this.slots(rows, position),
-				record: recorder => {
-					cacheWrite(k.operand(recorder), v.operand(recorder), this.layer);
-					return undefined;
-				},
-			});
-		} catch (error) {
-			this.#length = position;
-			throw error;
-		}
 	}
 
 	/** Gives the memory back. May be called again. */

@@ -1,6 +1,8 @@
+import * as v from 'valibot';
 import {ExlError} from '../errors/index.js';
 import {Device} from '../memory/index.js';
 import {type AttentionOptions, linear, attention as recordAttention} from '../ops/index.js';
+import {integer, numberWhere, optionsOf, parseOptions} from '../options/index.js';
 import type {Recorder} from '../program/index.js';
 import type {KvCache} from './kv-cache.js';
 import type {QuantMatrix} from './quant-matrix.js';
@@ -22,6 +24,15 @@ export function quantMatmul(x: Tensor, matrix: QuantMatrix): Promise<Tensor> {
 	});
 }
 
+const attentionOptions = optionsOf({
+	scale: v.optional(numberWhere('a number')),
+	window: v.optional(integer(0, 2 ** 31 - 1), 0),
+	softcap: v.optional(
+		numberWhere('a number of at least 0', n => n >= 0),
+		0,
+	),
+});
+
 /**
 Causal attention of the last tokens of a cache over all of it.
 
@@ -32,13 +43,14 @@ Causal attention of the last tokens of a cache over all of it.
 */
 export function attention(q: Tensor, cache: KvCache, options: Partial<AttentionOptions> = {}): Promise<Tensor> {
 	return on([q, cache], async device => {
+		const given = parseOptions(attentionOptions, options, 'ops.attention()');
 		const rows = q.shape[0]!;
 		if (rows > cache.length) {
 			const message = `${rows} queries need as many tokens in the cache, which has ${cache.length}`;
 			throw new ExlError('EXL_INVALID_ARGUMENT', message);
 		}
 		const record = (recorder: Recorder) =>
-			recordAttention(q.operand(recorder), cache.layer, {scale: cache.headDim ** -0.5, ...options});
+			recordAttention(q.operand(recorder), cache.layer, {...given, scale: given.scale ?? cache.headDim ** -0.5});
 		const slots = cache.slots(rows, cache.length - rows);
 		return (await runOnce({device, cache: cache.operand, rows, slots, record}))!;
 	});

@@ -26,7 +26,7 @@ Program::Program(std::shared_ptr<Backend> backend, Recording recording, const Al
   if (!in_range(r.max_rows) || !in_range(r.max_outputs) || !in_range(r.max_sequences))
     throw Error(Code::InvalidArgument, "a program needs 1 to 1048576 rows, outputs and sequences");
 
-  for (const OpRecord& record : r.ops) check_shapes(record);
+  for (const OpRecord& record : r.ops) check_record(record);
   if (r.lowered) lower(recording_, *backend_);
 
   slot_capacity_ = {

@@ -26,7 +26,9 @@ void widen_logits(const Recording& recording, std::vector<Dtype>& types) {
 
 }  // namespace
 
-void check_shapes(const OpRecord& record) {
+void check_record(const OpRecord& record) {
+  for (size_t i = 0; i < record.attributes.size(); i++)
+    check_attribute(*record.op, record.op->attributes[i], record.attributes[i]);
   std::vector<Shape> shapes;
   for (const Operand& input : record.inputs) shapes.push_back(input.shape);
   const std::vector<Shape> inferred = infer_shapes(*record.op, shapes);

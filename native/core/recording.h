@@ -41,8 +41,8 @@ struct Recording {
   bool lowered = true;  // see core/lower.h; without it the ops are those that were recorded
 };
 
-// Throws ShapeMismatch.
-void check_shapes(const OpRecord& record);
+// Throws ShapeMismatch, or InvalidArgument for what an attribute does not take.
+void check_record(const OpRecord& record);
 
 // Sizes with those that vary from step to step at these.
 Shape actual(const Shape& shape, int64_t rows, int64_t outputs);

@@ -20,7 +20,9 @@ inline const Op attention{
                {"sequences", PortKind::Slot, "rows"},
                {"pages", PortKind::Slot, "sequences pages"}},
     .outputs = {{"y", PortKind::Value, "rows heads dim"}},
-    .attributes = {{"scale", 1, true}, {"window", 0, false}, {"softcap", 0, false}},
+    .attributes = {{"scale", 1, true},
+                   {"window", 0, false, Takes::Count},
+                   {"softcap", 0, false, Takes::NotNegative}},
     .objects = [](const Dims& dims) -> std::string {
       const int64_t heads = dims.at("heads"), key_heads = dims.at("key_heads");
       if (heads % key_heads == 0) return {};

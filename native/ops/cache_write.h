@@ -32,7 +32,7 @@ inline const Op rope_cache_write{
                {"sequences", PortKind::Slot, "rows"},
                {"pages", PortKind::Slot, "sequences pages"}},
     .outputs = {{"y", PortKind::Value, "rows heads dim"}},
-    .attributes = {{"interleaved", 0, false}},
+    .attributes = {{"interleaved", 0, false, Takes::Flag}},
 };
 
 }  // namespace ops

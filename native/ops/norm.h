@@ -14,7 +14,7 @@ inline const Op rms_norm{
     .inputs = {{"x", PortKind::Value, "... columns"},
                {"weight", PortKind::Weight, "columns|heads columns"}},
     .outputs = {{"y", PortKind::Value, "... columns"}},
-    .attributes = {{"eps", 0, true}, {"offset", 0, false}},
+    .attributes = {{"eps", 0, true, Takes::NotNegative}, {"offset", 0, false}},
 };
 
 inline const Op layer_norm{
@@ -25,7 +25,7 @@ inline const Op layer_norm{
                {"weight", PortKind::Weight, "columns"},
                {"bias", PortKind::Weight, "columns", true}},
     .outputs = {{"y", PortKind::Value, "... columns"}},
-    .attributes = {{"eps", 0, true}},
+    .attributes = {{"eps", 0, true, Takes::NotNegative}},
 };
 
 // Lowered: a sum and its norm.
@@ -36,7 +36,7 @@ inline const Op add_rms_norm{
                {"b", PortKind::Value, "... columns"},
                {"weight", PortKind::Weight, "columns"}},
     .outputs = {{"sum", PortKind::Value, "... columns"}, {"y", PortKind::Value, "... columns"}},
-    .attributes = {{"eps", 0, true}, {"offset", 0, false}},
+    .attributes = {{"eps", 0, true, Takes::NotNegative}, {"offset", 0, false}},
 };
 
 inline const Op add_layer_norm{
@@ -47,7 +47,7 @@ inline const Op add_layer_norm{
                {"weight", PortKind::Weight, "columns"},
                {"bias", PortKind::Weight, "columns", true}},
     .outputs = {{"sum", PortKind::Value, "... columns"}, {"y", PortKind::Value, "... columns"}},
-    .attributes = {{"eps", 0, true}},
+    .attributes = {{"eps", 0, true, Takes::NotNegative}},
 };
 
 }  // namespace ops

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdint>
 #include <sstream>
 
 #include "base/error.h"
@@ -36,6 +38,51 @@ const Op& find_op(std::string_view name) {
     for (const Op* op : ops)
       if (op->name == name) return *op;
   throw Error(Code::UnsupportedOp, "there is no op named " + std::string(name));
+}
+
+namespace {
+
+bool takes(Takes what, double value) {
+  if (what == Takes::Number || what == Takes::NotNegative) {
+    const auto single = float(value);
+    if (!std::isfinite(single)) return false;
+    return what == Takes::Number || value == 0 || single > 0;
+  }
+  const double least = what == Takes::Size ? 1 : 0;
+  const double most = what == Takes::Flag ? 1 : double(INT32_MAX);
+  return value >= least && value <= most && value == std::floor(value);
+}
+
+const char* taken(Takes what) {
+  switch (what) {
+    case Takes::Number:
+      return "a number that a float can hold";
+    case Takes::NotNegative:
+      return "a number of at least 0 that a float can hold";
+    case Takes::Count:
+      return "a whole number from 0 to 2147483647";
+    case Takes::Size:
+      return "a whole number from 1 to 2147483647";
+    case Takes::Flag:
+      return "0 or 1";
+  }
+  return "?";
+}
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+}  // namespace
+
+void check_attribute(const Op& op, const Attribute& attribute, double value) {
+  if (takes(attribute.takes, value)) return;
+  throw Error(Code::InvalidArgument, std::string(op.name) + ": " + attribute.name + " must be " +
+                                         taken(attribute.takes) + "; got " + number_text(value));
 }
 
 namespace {

@@ -40,10 +40,20 @@ struct Port {
   bool list = false;
 };
 
+// What an attribute takes. Backends compute with floats, so a number is one that a float holds.
+enum class Takes {
+  Number,
+  NotNegative,  // 0, or what a float tells from it
+  Count,        // a whole number from 0
+  Size,         // and from 1
+  Flag,         // 0 or 1
+};
+
 struct Attribute {
   const char* name;
   double fallback;
   bool required;
+  Takes takes = Takes::Number;
 };
 
 using Dims = std::map<std::string, int64_t, std::less<>>;
@@ -76,6 +86,9 @@ std::span<const Op* const> lowered_ops();
 
 // Throws UnsupportedOp.
 const Op& find_op(std::string_view name);
+
+// Throws InvalidArgument, saying what the attribute takes.
+void check_attribute(const Op& op, const Attribute& attribute, double value);
 
 // Shapes of the outputs; an absent optional input has an empty shape. Throws ShapeMismatch.
 std::vector<Shape> infer_shapes(const Op& op, const std::vector<Shape>& inputs);

@@ -28,7 +28,7 @@ inline const Op rope{
     .inputs = {{"x", PortKind::Value, "rows heads dim"},
                {"angles", PortKind::Value, "rows pairs 2"}},
     .outputs = {{"y", PortKind::Value, "rows heads dim"}},
-    .attributes = {{"interleaved", 0, false}},
+    .attributes = {{"interleaved", 0, false, Takes::Flag}},
     .objects = [](const Dims& dims) -> std::string {
       const int64_t pairs = dims.at("pairs"), dim = dims.at("dim");
       if (2 * pairs <= dim) return {};

@@ -20,7 +20,7 @@ inline const Op sample{
                {"largest", PortKind::Value, "outputs 256", true},
                {"largest_ids", PortKind::Value, "outputs 256", true}},
     .outputs = {{"ids", PortKind::Value, "outputs", false, Result::Int}},
-    .attributes = {{"vocabulary", 0, true}},
+    .attributes = {{"vocabulary", 0, true, Takes::Size}},
     .samples = true,
     .reads_logits = true,
 };
@@ -32,7 +32,7 @@ inline const Op token_log_prob{
     .inputs = {{"logits", PortKind::Value, "outputs padded"},
                {"targets", PortKind::Slot, "outputs"}},
     .outputs = {{"y", PortKind::Value, "outputs", false, Result::Float}},
-    .attributes = {{"vocabulary", 0, true}},
+    .attributes = {{"vocabulary", 0, true, Takes::Size}},
     .reads_logits = true,
 };
 
@@ -44,7 +44,7 @@ inline const Op top_k{
     .inputs = {{"logits", PortKind::Value, "outputs padded"}},
     .outputs = {{"y", PortKind::Value, "outputs 256", false, Result::Float},
                 {"ids", PortKind::Value, "outputs 256", false, Result::Int}},
-    .attributes = {{"vocabulary", 0, true}},
+    .attributes = {{"vocabulary", 0, true, Takes::Size}},
     .reads_logits = true,
 };
 
