@@ -5,7 +5,8 @@ The order is shared with `enum class Code` in `native/base/error.h`; a test hold
 */
 export const errorCodes = {
 	EXL_MODEL_NOT_FOUND: 'The model directory or one of its required files does not exist.',
-	EXL_MODEL_INVALID: 'The model directory is there, but its configuration or tensors contradict each other.',
+	EXL_MODEL_INVALID:
+		'The model directory is there, but its configuration or tensors contradict each other or compute what is no number.',
 	EXL_MODEL_UNSUPPORTED: 'The model is well formed, but its architecture or a feature of it is not implemented.',
 	EXL_FORMAT_INVALID: 'A file is damaged: truncated, or its contents break the rules of its format.',
 	EXL_FORMAT_UNSUPPORTED: 'A file uses a format, type or bit width that is not implemented.',

@@ -11,7 +11,7 @@ export type Observation = {
 };
 
 export type StepReply = {
-	/** `[outputs]` drawn; -1: no token may come next; -2: not drawn, a guess before was wrong; -3: left to `draw`. */
+	/** `[outputs]` drawn; -1: no token may come next; -2: not drawn, a guess before was wrong; -3: left to `draw`; -4: not finite. */
 	readonly ids: Int32Array;
 	/** In the order of the outputs, of those whose samplers observe. */
 	readonly observations?: readonly Observation[];
@@ -46,6 +46,6 @@ export type StepEngine = {
 	copyPages(from: Int32Array, to: Int32Array): Promise<void>;
 	/** Forgets all draws of a sampler but the first `draws`; `banned` ids are not drawn in the place of the next. */
 	rewind(sampler: number, draws: number, banned: Int32Array): Promise<void>;
-	/** One id from these logits, here and now; the sampler must not be in a step. */
+	/** One id from these logits, here and now, or -1 or -4; the sampler must not be in a step. */
 	draw(sampler: number, logits: Float32Array): number;
 };

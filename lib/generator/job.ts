@@ -1,5 +1,5 @@
 import type {PagedSequence} from '../cache/index.js';
-import {ExlError} from '../errors/index.js';
+import {ExlError, logitsNotFinite} from '../errors/index.js';
 import type {LogitsHook} from '../sampling/index.js';
 import type {Answer, Verdict} from './answer.js';
 import type {Share} from './batch.js';
@@ -129,7 +129,7 @@ export class Job implements Waiting {
 
 	@param observations Those of this job.
 	@returns What the last token meant; undefined in the middle of a prompt.
-	@throws What the hook throws, or that no token may come next.
+	@throws What the hook throws, or that no token may come next, or none can because logits are not finite.
 	*/
 	take(share: Share, reply: StepReply, observations: readonly Observation[], engine: StepEngine): Verdict | undefined {
 		if (share.places === 0) return undefined;
@@ -161,6 +161,7 @@ export class Job implements Waiting {
 	}
 
 	#accept(id: number, seen: Observation | undefined): Verdict {
+		if (id === notFinite) throw logitsNotFinite('the model');
 		if (id < 0) {
 			const message = 'the options and filters of this job leave no token that may come next';
 			throw new ExlError('EXL_INVALID_ARGUMENT', message);
@@ -181,6 +182,11 @@ export class Job implements Waiting {
 			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
 		}
 		const id = engine.draw(this.sampler, changed);
+		if (id === notFinite) {
+			const message =
+				'logitsHook must leave numbers or -Infinity, and not only -Infinity; NaN and Infinity cannot be drawn from';
+			throw new ExlError('EXL_INVALID_ARGUMENT', message, {op: 'logitsHook'});
+		}
 		return this.#accept(id, {...seen, id, logProb: logProbs[id] ?? 0, logits: changed});
 	}
 
@@ -234,6 +240,7 @@ const mostDrafts = 16;
 
 const notDrawn = -2;
 const deferred = -3;
+const notFinite = -4;
 
 function perSecond(count: number, milliseconds: number): number {
 	return count > 0 && milliseconds > 0 ? (count * 1000) / milliseconds : 0;

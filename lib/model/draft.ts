@@ -1,3 +1,4 @@
+import {logitsNotFinite} from '../errors/index.js';
 import type {Drafter, Step, Strand} from '../generator/index.js';
 import type {ModelEngine} from './engine.js';
 
@@ -51,7 +52,10 @@ export class DraftModel {
 			steps.push(this.#engine.run(step));
 		}
 		const replies = await Promise.all(steps);
-		return replies.map(({ids: drawn}) => drawn[0]!);
+		return replies.map(({ids: drawn}) => {
+			if (drawn[0]! < 0) throw logitsNotFinite('the draft model');
+			return drawn[0]!;
+		});
 	}
 
 	release(): void {

@@ -1,3 +1,5 @@
+import {logitsNotFinite} from '../errors/index.js';
+
 export type ScoreResult = {
 	/** Tokens that were predicted: all but the first. */
 	readonly tokens: number;
@@ -9,7 +11,10 @@ export type ScoreResult = {
 	readonly logProbs: Float64Array;
 };
 
+/** @throws {ExlError} `EXL_MODEL_INVALID` if the logits were not finite. */
 export function scoreOf(logProbs: Float64Array): ScoreResult {
+	const wrong = logProbs.findIndex(p => !Number.isFinite(p));
+	if (wrong >= 0) throw logitsNotFinite('the model', ` after token ${wrong + 1} of ${logProbs.length + 1}`);
 	const meanNll = -logProbs.reduce((sum, p) => sum + p, 0) / logProbs.length;
 	return {tokens: logProbs.length, meanNll, perplexity: Math.exp(meanNll), logProbs};
 }

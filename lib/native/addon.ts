@@ -180,7 +180,7 @@ export type Observation = {
 };
 
 export type StepReply = {
-	/** Of the program, in order. Ids may be -1, no token is left; -2, not drawn; -3, left to `samplerDraw`. */
+	/** Of the program, in order. Ids may be -1, no token is left; -2, not drawn; -3, left to `samplerDraw`; -4, logits that are not finite. */
 	readonly results: readonly NativeArray[];
 	/** In the order of the outputs; absent if nobody asked for any. */
 	readonly observations?: readonly Observation[];
@@ -243,7 +243,7 @@ export type Addon = {
 		sampler: NativeHandle,
 		logits: Float32Array,
 	): {readonly ids: Int32Array; readonly probabilities: Float64Array};
-	/** Draws in a row, each from these logits; -1 where the settings leave no token. No step may use the sampler meanwhile. */
+	/** Draws in a row, each from these logits; -1 where the settings leave no token, -4 where logits are not finite. No step may use the sampler meanwhile. */
 	samplerDraw(sampler: NativeHandle, logits: Float32Array, count: number): Int32Array;
 
 	infer(op: string, shapes: readonly (WireShape | null)[]): number[][];

@@ -30,7 +30,8 @@ class Candidates {
   float* values;
   int64_t count;
   double sum = 0;
-  bool sorted = false;  // largest first
+  bool sorted = false;   // largest first
+  bool damaged = false;  // logits were not finite, and nothing is to be drawn from them
 
   int32_t id(int64_t i) const { return whole_ ? int32_t(i) : ids_[i]; }
   // Whether the value of id i is values[i].

@@ -26,17 +26,22 @@ void allow(const std::vector<int32_t>& ids, Candidates& list) {
 
 }  // namespace
 
-// As bounded(), for a damaged model gives NaN and infinity; on bits, so that it becomes vector
-// instructions.
+// As bounded(); on bits, so that it becomes vector instructions. No logit of a sound model is NaN
+// or +infinity, and some are above -infinity.
 void clean(const StageContext&, Candidates& list) {
   constexpr int32_t kBound = std::bit_cast<int32_t>(-kLowest), kInfinity = 0x7f800000;
+  uint32_t damaged = 0;
   for (int64_t i = 0; i < list.count; i++) {
     const uint32_t bits = std::bit_cast<uint32_t>(list.values[i]);
     const int32_t size = int32_t(bits & 0x7fffffff);
     const uint32_t beyond = 0 - uint32_t(size > kBound), nan = 0 - uint32_t(size > kInfinity);
     const uint32_t end = uint32_t(kBound) | ((bits | nan) & 0x80000000);
     list.values[i] = std::bit_cast<float>((bits & ~beyond) | (end & beyond));
+    damaged |= nan | (0 - uint32_t(bits == uint32_t(kInfinity)));
   }
+  list.damaged = damaged != 0;
+  // Looked for only where the first may be one of them.
+  if (list.count > 0 && list.values[0] == kLowest && list.largest() == kLowest) list.damaged = true;
 }
 
 void bias(const StageContext& context, Candidates& list) {

@@ -12,7 +12,7 @@ namespace exl {
 
 namespace {
 
-constexpr Stage kLogitStages[] = {clean, penalties, bias, dry, masks};
+constexpr Stage kLogitStages[] = {penalties, bias, dry, masks};
 
 // Top-k comes before the softmax, which does not change the order: so only k exponentials are
 // computed, and tokens too improbable for a float are still told apart.
@@ -42,6 +42,15 @@ int64_t find(const Candidates& list, double target) {
   int64_t last = list.count - 1;
   while (last > 0 && list.values[last] == 0) last--;
   return last;
+}
+
+bool is_damaged(const float* logits, int64_t vocabulary) {
+  bool finite = false;
+  for (int64_t i = 0; i < vocabulary; i++) {
+    if (std::isnan(logits[i]) || logits[i] == -kNoFloor) return true;
+    finite = finite || logits[i] > kLowest;
+  }
+  return !finite;
 }
 
 }  // namespace
@@ -75,6 +84,11 @@ size_t Sampler::scratch_bytes(int64_t vocabulary) { return Candidates::scratch_b
 bool Sampler::choose(Candidates& list, float floor) const {
   const double mu = mirostat_mu_.empty() ? 0 : mirostat_mu_.back();
   const StageContext context{settings_, filters_, history_, banned_once_, draws_, mu};
+  clean(context, list);
+  if (list.damaged) {
+    list.count = 0;
+    return floor == kNoFloor;
+  }
   for (const Stage stage : kLogitStages) stage(context, list);
   if (list.count == 0) return floor == kNoFloor;
   // As a float too: it divides floats.
@@ -107,6 +121,7 @@ int32_t Sampler::draw(float* logits, int64_t vocabulary, std::byte* scratch) {
 }
 
 int32_t Sampler::draw_from(const Candidates& list) {
+  if (list.damaged) return kNotFinite;
   const double random = uniform(settings_.seed, Stream::Draw, draws_);
   if (list.count == 0) return kNoToken;
   draws_++;
@@ -140,7 +155,8 @@ bool Sampler::looks_below(const Largest& largest) const {
 
 std::optional<int32_t> Sampler::draw_largest(const Largest& largest) {
   const float floor = largest.values[largest.count - 1];
-  // A damaged model's logits are bounded first: then their order is another.
+  // Logits that are bounded first have another order; those of a damaged model are looked at as a
+  // whole.
   if (looks_below(largest) || !(largest.values[0] <= -kLowest && floor >= kLowest)) return {};
   std::vector<std::pair<int32_t, float>> ascending;
   for (int64_t i = 0; i < largest.count; i++)
@@ -164,7 +180,10 @@ int32_t Sampler::draw_observed(float* logits, int64_t vocabulary, std::byte* scr
   const std::vector<float> before = wanted.top >= 0 && !wanted.defer
                                         ? std::vector<float>(logits, logits + vocabulary)
                                         : std::vector<float>();
-  seen.id = wanted.defer ? kDeferred : draw(logits, vocabulary, scratch);
+  if (wanted.defer)
+    seen.id = is_damaged(logits, vocabulary) ? kNotFinite : kDeferred;
+  else
+    seen.id = draw(logits, vocabulary, scratch);
   if (!before.empty() && seen.id >= 0)
     seen.log_prob = log_prob_of(before.data(), vocabulary, seen.id);
   observations_.push_back(std::move(seen));

@@ -18,6 +18,8 @@ namespace exl {
 inline constexpr int32_t kNoToken = -1;   // the settings leave none
 inline constexpr int32_t kNotDrawn = -2;  // the draft went astray before this one
 inline constexpr int32_t kDeferred = -3;  // somebody else looks at the logits first
+inline constexpr int32_t kNotFinite =
+    -4;  // the logits are none: NaN, infinity, or all of them -infinity
 
 // The largest logits of a row, in descending order.
 struct Largest {
@@ -35,7 +37,8 @@ class Sampler {
   // Tokens the penalties see, before the first draw.
   void feed(const std::vector<int32_t>& tokens);
 
-  // Picks an id below `vocabulary` and feeds it; kNoToken if the settings leave none. Changes the
+  // Picks an id below `vocabulary` and feeds it; kNoToken if the settings leave none, kNotFinite if
+  // the model is damaged. A logit of -infinity is a token that is never drawn. Changes the
   // logits; `scratch` has scratch_bytes().
   int32_t draw(float* logits, int64_t vocabulary, std::byte* scratch);
   static size_t scratch_bytes(int64_t vocabulary);

@@ -22,7 +22,7 @@ struct StageContext {
 
 using Stage = void (*)(const StageContext&, Candidates&);
 
-// Over logits of the whole vocabulary.
+// Over logits of the whole vocabulary. The first bounds them, and says if they are damaged.
 void clean(const StageContext&, Candidates&);
 void penalties(const StageContext&, Candidates&);
 void bias(const StageContext&, Candidates&);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace exl {
 
@@ -9,6 +10,10 @@ namespace {
 
 // Classifier-free guidance (Sanchez et al., arXiv:2306.17806): scale * log p + (1 - scale) * log q.
 void guide(float* logits, const float* away, double scale, int64_t vocabulary) {
+  // A token that is never drawn must not become NaN by being so in both.
+  const auto finite = [](float logit) {
+    return double(logit == -std::numeric_limits<float>::infinity() ? kLowest : logit);
+  };
   const auto log_sum = [&](const float* row) {
     const double most = double(*std::max_element(row, row + vocabulary));
     double sum = 0;
@@ -18,7 +23,7 @@ void guide(float* logits, const float* away, double scale, int64_t vocabulary) {
   const double ours = log_sum(logits), theirs = log_sum(away);
   for (int64_t i = 0; i < vocabulary; i++)
     logits[i] =
-        float(scale * (double(logits[i]) - ours) + (1 - scale) * (double(away[i]) - theirs));
+        float(scale * (finite(logits[i]) - ours) + (1 - scale) * (finite(away[i]) - theirs));
 }
 
 }  // namespace

@@ -170,7 +170,9 @@ describe.skipIf(reason)(`what the system refuses${reason ? ` (skipped: ${reason}
 			const {stdout, stderr} = spawnSync('bash', ['-c', shell, process.execPath], {env, encoding: 'utf8'});
 			expect({free, stdout, stderr}).toEqual({
 				free,
-				stdout: expect.stringMatching(/^(?:runs|EXL_OUT_OF_MEMORY .*too many (?:open files|files are open).*ulimit -n.*)\n$/i),
+				stdout: expect.stringMatching(
+					/^(?:runs|EXL_OUT_OF_MEMORY .*too many (?:open files|files are open).*ulimit -n.*)\n$/i,
+				),
 				stderr: '',
 			});
 			if (free === 0) expect(stdout).toMatch(/^EXL_OUT_OF_MEMORY/);

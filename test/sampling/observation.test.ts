@@ -11,8 +11,8 @@ keepDevicesOpen();
 const vocabulary = 300;
 const table = randomLogits(seededRandom(1), vocabulary * vocabulary, 3);
 const row = (token: number) => table.subarray(token * vocabulary, (token + 1) * vocabulary);
-// What a damaged model may give, and equal logits.
-row(1).set([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5, 5]);
+// What a model may say at most, and equal logits.
+row(1).set([-3e38, 3e38, Number.NEGATIVE_INFINITY, 5, 5]);
 row(2).fill(0.5);
 
 /** What changes the logits before the draw, or what may be drawn: none of it is the model's own opinion. */

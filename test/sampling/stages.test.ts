@@ -172,18 +172,25 @@ describe('by hand', () => {
 		expect(sampler.distribution([200, 0]).get(0)).toBe(1);
 	});
 
-	it('damaged logits: NaN is least, infinity is most', () => {
+	it('damaged logits: nothing is drawn; what is below all numbers is never drawn', () => {
 		const {NaN: nan, POSITIVE_INFINITY: high, NEGATIVE_INFINITY: low} = Number;
-		using greedy = new NativeSampler({temperature: 0});
-		expect([...greedy.draw([nan, 1, nan], 1)]).toEqual([1]);
-		expect([...greedy.draw([1, high, 2], 1)]).toEqual([1]);
-		expect([...greedy.draw([low, nan, low], 1)]).toEqual([0]);
-		for (const logits of [[nan, 1, 2], [high, 1, high], [low, low, 5], [nan, nan, nan], [low, low], [nan]]) {
-			for (const settings of [{}, {topP: 0.9}, {topK: 2, tfs: 0.5}, {typicalP: 0.5}, {smoothingFactor: 0.5}])
-				expectSame(logits, {temperature: 0.7, ...settings});
+		const every = [{temperature: 0}, {}, {topP: 0.9}, {topK: 2, tfs: 0.5}, {typicalP: 0.5}, {smoothingFactor: 0.5}];
+		for (const logits of [[nan, 1, nan], [1, high, 2], [nan], [low, low], [low, nan, low], [nan, high], [0, -nan]]) {
+			for (const settings of every) {
+				using sampler = new NativeSampler(settings);
+				expect([...sampler.draw(logits, 2)], JSON.stringify([logits, settings])).toEqual([-4, -4]);
+				expect(sampler.distribution(logits).size).toBe(0);
+			}
 		}
+		for (const logits of [
+			[low, 1, 2],
+			[low, low, 5],
+			[1, low, 3e38],
+			[-3e38, 1, 3e38],
+		])
+			for (const settings of every.slice(1)) expectSame(logits, {temperature: 0.7, ...settings});
 		const penalties = {repetition: 1e30, presence: 1e30, frequency: 1e30, range: -1, decay: 0};
-		expectSame([nan, low, 1], {temperature: 1, penalties, banned: [2]}, [0, 1, 2]);
+		expectSame([low, low, 1], {temperature: 1, penalties, banned: [2]}, [0, 1, 2]);
 	});
 
 	it('extreme temperatures', () => {
