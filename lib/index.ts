@@ -3,6 +3,7 @@ export {KvCache, type KvCacheOptions, ops, QuantMatrix, Tensor, type TensorOptio
 export {type ErrorCode, ExlError, isExlError} from './errors/index.js';
 export type {Chunk, FinishReason, GenerateResult, Generation, Timings} from './generator/index.js';
 export {loadModel, type Model} from './isolate/index.js';
+export type {Logger} from './log/index.js';
 export type {DeviceMemory, LiveBuffer, MemorySnapshot} from './memory/index.js';
 export * as memory from './memory/public.js';
 export {
@@ -10,12 +11,15 @@ export {
 	type CacheSize,
 	type CacheSizes,
 	type DeviceInfo,
+	type Diagnostics,
 	inspectModel,
 	listBackends,
 	listDevices,
 	type ModelInfo,
 	type Prompt,
 	type ScoreResult,
+	type SystemInfo,
+	systemInfo,
 	type WeightKindInfo,
 } from './model/index.js';
 export {

@@ -6,13 +6,14 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 
-const leaf = ['errors', 'options'];
+const leaf = ['errors', 'options', 'log'];
 const ops = ['program', 'memory', 'native', ...leaf];
 
 /** What each room of lib/ may import, besides itself. @type {Record<string, readonly string[]>} */
 const arrows = {
 	errors: [],
-	options: ['errors'],
+	log: [],
+	options: ['errors', 'log'],
 	native: leaf,
 	memory: ['native', ...leaf],
 	weights: ['native', ...leaf],

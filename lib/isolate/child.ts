@@ -1,6 +1,7 @@
 // The entry of a child process that runs one model. It is never imported.
 
 import type {GenerateResult} from '../generator/index.js';
+import type {Logger} from '../log/index.js';
 import {ownedBytes} from '../memory/index.js';
 import {loadModel, type Model} from '../model/index.js';
 import type {LoadProgress} from '../options/index.js';
@@ -60,13 +61,25 @@ function run(job: Job, call: Call): Promise<Answers[keyof Answers]> {
 	if (call.method === 'loadModel') return load(job.id, call);
 	if (call.method === 'generate') return generate(job, call);
 	if (call.method === 'snapshot') return model!.generator.snapshot();
+	if (call.method === 'diagnostics') return model!.diagnostics();
 	return model![call.method](call.ids, {signal});
 }
 
+/** To the parent's logger. */
+const forwarder = Object.fromEntries(
+	(['debug', 'info', 'warn', 'error'] as const).map(level => [
+		level,
+		(line: string) => send({type: 'log', level, line}),
+	]),
+) as unknown as Logger;
+
 /** There is no signal: the parent ends the process instead. */
-async function load(id: number, {directory, options}: Call & {method: 'loadModel'}): Promise<Answers['loadModel']> {
+async function load(
+	id: number,
+	{directory, options, logs}: Call & {method: 'loadModel'},
+): Promise<Answers['loadModel']> {
 	const onProgress = (progress: LoadProgress) => send({type: 'progress', id, progress});
-	model = await loadModel(directory, {...options, onProgress});
+	model = await loadModel(directory, {...options, onProgress, ...(logs && {logger: forwarder})});
 	const {architecture, contextTokens, cacheTokens, loader, device} = model;
 	return {architecture, contextTokens, cacheTokens, loader, device, bytes: ownedBytes('model#1')};
 }

@@ -1,7 +1,7 @@
 import {type ChatMessage, parseMessages, type TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type GenerateResult, Generation, type StartJob} from '../generator/index.js';
-import {encodeChat, encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
+import {type Diagnostics, encodeChat, encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
@@ -80,6 +80,11 @@ export class RemoteModel implements Model {
 			const {signal} = parseOptions(onlySignal, options, 'logits()');
 			return this.#parts.process.call({method: 'logits', ids: this.#encode(prompt, {})}, {signal})[0];
 		});
+	}
+
+	async diagnostics(): Promise<Diagnostics> {
+		this.#assertOpen();
+		return this.#parts.process.call({method: 'diagnostics'})[0];
 	}
 
 	async dispose(): Promise<void> {

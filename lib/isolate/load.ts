@@ -25,7 +25,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 
 async function loadIsolated(
 	nameOrPath: string,
-	{signal, onProgress, isolation, ...options}: ResolvedLoadOptions,
+	{signal, onProgress, isolation, logger, ...options}: ResolvedLoadOptions,
 ): Promise<RemoteModel> {
 	signal?.throwIfAborted();
 	const directory = await locateModel(nameOrPath);
@@ -33,13 +33,16 @@ async function loadIsolated(
 	const {vocabulary} = findArchitecture(config).architecture.configure(config).shape;
 	signal?.throwIfAborted();
 
-	const process = new ModelProcess();
+	const process = new ModelProcess(logger);
 	try {
 		const loading = Tokenizer.load(directory);
 		// The child finds the same mistake, and whatever comes before it.
 		loading.catch(() => {});
 		const templates = TemplateReader.open(directory);
-		const [answer] = process.call({method: 'loadModel', directory, options}, {signal, onProgress});
+		const [answer] = process.call(
+			{method: 'loadModel', directory, options, logs: logger !== undefined},
+			{signal, onProgress},
+		);
 		const facts = await answer;
 		const tokenizer = await loading;
 		signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import type {ChildProcess} from 'node:child_process';
 import {ExlError} from '../errors/index.js';
 import {expectManyListeners} from '../generator/index.js';
+import {type Logger, tell} from '../log/index.js';
 import {type Disposable, track} from '../memory/resource.js';
 import {systemReason} from '../options/file-error.js';
 import {forkChild} from './fork.js';
@@ -16,6 +17,7 @@ export class ModelProcess {
 	/** Settles when the child is gone, and all it held with it. */
 	readonly gone: Promise<void>;
 	readonly #child: ChildProcess;
+	readonly #logger: Logger | undefined;
 	readonly #calls = new Map<number, Pending>();
 	/** Calls that wait for the child. As long as there are any, the parent stays alive. */
 	readonly #waiting = new Set<number | 'exit'>();
@@ -25,7 +27,8 @@ export class ModelProcess {
 	#forget: (() => void) | undefined;
 
 	/** @throws {ExlError} `EXL_ISOLATE_EXITED` if no process can be started. */
-	constructor() {
+	constructor(logger?: Logger) {
+		this.#logger = logger;
 		try {
 			this.#child = forkChild();
 		} catch (cause) {
@@ -113,6 +116,10 @@ export class ModelProcess {
 	}
 
 	#receive(message: FromChild): void {
+		if (message.type === 'log') {
+			if (this.#logger) tell(this.#logger, message.level, message.line);
+			return;
+		}
 		const call = this.#calls.get(message.id);
 		if (message.type === 'chunks') call?.chunks(message.batch);
 		else if (message.type === 'progress') call?.progress(message.progress);

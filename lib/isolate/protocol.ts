@@ -1,5 +1,6 @@
 import type {GenerateResult} from '../generator/index.js';
-import type {GeneratorSnapshot, ScoreResult} from '../model/index.js';
+import type {Level} from '../log/index.js';
+import type {Diagnostics, GeneratorSnapshot, ScoreResult} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import type {LoaderName, LoadOptions, LoadProgress} from '../options/index.js';
 import type {ResolvedGenerateOptions} from '../sampling/index.js';
@@ -11,10 +12,17 @@ import type {WireError} from './wire-error.js';
 
 /** Something the child does, named as the method it stands for. */
 export type Call =
-	| {readonly method: 'loadModel'; readonly directory: string; readonly options: LoadOptions}
+	| {
+			readonly method: 'loadModel';
+			readonly directory: string;
+			readonly options: LoadOptions;
+			/** Whether the parent has a logger. */
+			readonly logs: boolean;
+	  }
 	| GenerateCall
 	| {readonly method: 'score' | 'logits'; readonly ids: readonly number[]}
-	| {readonly method: 'snapshot'};
+	| {readonly method: 'snapshot'}
+	| {readonly method: 'diagnostics'};
 
 export type GenerateCall = {
 	readonly method: 'generate';
@@ -31,6 +39,7 @@ export type Answers = {
 	readonly score: ScoreResult;
 	readonly logits: NativeArray;
 	readonly snapshot: GeneratorSnapshot;
+	readonly diagnostics: Diagnostics;
 };
 
 /** What the parent's model says about itself. */
@@ -54,6 +63,7 @@ export type ToChild =
 	| {readonly type: 'abort'; readonly id: number};
 
 export type FromChild =
+	| {readonly type: 'log'; readonly level: Level; readonly line: string}
 	| {readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress}
 	| {readonly type: 'chunks'; readonly id: number; readonly batch: Batch}
 	/** With the last chunks, if there are any. */

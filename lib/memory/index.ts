@@ -1,8 +1,7 @@
 export {Device, type DeviceKind} from './device.js';
-export {acceleratorsOf, openDevice, resolveDevice} from './find-device.js';
+export {acceleratorsOf, chooseDevice, type DeviceChoice, openDevice, resolveDevice} from './find-device.js';
 export {Handle} from './handle.js';
 export {Holding} from './holding.js';
-export {logMemory} from './log.js';
 export {
 	type DeviceMemory,
 	type LiveBuffer,

@@ -1,6 +1,6 @@
 import {EventEmitter} from 'node:events';
+import {log} from '../log/index.js';
 import {callback, oneOf, parseArgument} from '../options/index.js';
-import {logMemory} from './log.js';
 import type {Tracked} from './resource.js';
 
 /** An object that was collected without `dispose()`. What it held has been given back. */
@@ -44,7 +44,7 @@ function check(what: string, event: unknown, listener: unknown): void {
 export function reportLeak({resource, stack}: Tracked): void {
 	const {kind, name} = resource;
 	const report: LeakReport = {kind, name, bytes: resource.bytes(), ...(stack !== undefined && {stack})};
-	logMemory(() => `${name} was collected without dispose(), ${report.bytes} bytes`);
+	log('memory', 'warn', () => `${name} was collected without dispose(), ${report.bytes} bytes`);
 	if (emitter.emit('leak', report) || report.bytes < warnBytes) return;
 	const where = stack === undefined ? 'memory.trackStacks(true) tells where it was created' : stack;
 	process.emitWarning(`${name} (${kind}, ${report.bytes} bytes) was collected without dispose(); ${where}`, {

@@ -1,8 +1,8 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import {dirname, sep} from 'node:path';
+import {log} from '../log/index.js';
 import {parseArgument, trueOrFalse} from '../options/index.js';
 import {reportLeak} from './leak.js';
-import {logMemory} from './log.js';
 
 /** What a public object holds, apart from the object itself, so that it can be given back when the object is gone. */
 export type Resource = {
@@ -58,11 +58,11 @@ export function track(object: Disposable & object, resource: Resource): () => vo
 	live.set(resource.name, tracked);
 	registry.register(object, tracked, tracked);
 	currentScope.getStore()?.add(object);
-	logMemory(() => `${resource.name} created, ${resource.bytes()} bytes`);
+	log('memory', 'debug', () => `${resource.name} created, ${resource.bytes()} bytes`);
 	return () => {
 		registry.unregister(tracked);
 		live.delete(resource.name);
-		logMemory(() => `${resource.name} disposed`);
+		log('memory', 'debug', () => `${resource.name} disposed`);
 	};
 }
 

@@ -1,4 +1,5 @@
 export {type BackendCandidate, type DeviceInfo, listBackends, listDevices} from './devices.js';
+export type {Diagnostics, LoadFacts} from './diagnostics.js';
 export {type GeneratorSnapshot, GeneratorView, type JobInfo, type ObserveOptions} from './generator-view.js';
 export {inspectModel, type ModelInfo} from './inspect.js';
 export type {CacheSize, CacheSizes} from './inspect-cache.js';
@@ -7,3 +8,4 @@ export {loadModel, resolveLoadOptions} from './load.js';
 export {Model} from './model.js';
 export {encodeChat, encodePrompt, type Prompt} from './prompt.js';
 export type {ScoreResult} from './score.js';
+export {type SystemInfo, systemInfo} from './system.js';

@@ -1,5 +1,6 @@
 import {PageTable, pageTokens} from '../cache/index.js';
-import {Device, resolveDevice} from '../memory/index.js';
+import {addLogger, log} from '../log/index.js';
+import {chooseDevice, Device} from '../memory/index.js';
 import {addon} from '../native/index.js';
 import {
 	deviceName,
@@ -34,7 +35,18 @@ Loads a Hugging Face model directory: EXL2, GPTQ or plain weights.
 export async function loadModel(nameOrPath: string, input?: LoadOptions): Promise<Model> {
 	const options = resolveLoadOptions(input);
 	options.signal?.throwIfAborted();
-	const kind = resolveDevice(options.device);
+	const unlisten = addLogger(options.logger);
+	try {
+		return await load(nameOrPath, options, unlisten);
+	} catch (error) {
+		unlisten();
+		throw error;
+	}
+}
+
+async function load(nameOrPath: string, options: ResolvedLoadOptions, unlisten: () => void): Promise<Model> {
+	const started = performance.now();
+	const choice = chooseDevice(options.device);
 	const files = await readModel(nameOrPath);
 	const draftFiles = options.draft === undefined ? undefined : await readModel(options.draft);
 	if (draftFiles) checkDraft(draftFiles, files);
@@ -48,7 +60,7 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 	const owner = `model#${++modelsLoaded}`;
 	const tokens = options.cache.tokens ?? defaultCacheTokens(shape.contextTokens, options.maxBatch);
 	const pages = new PageTable(Math.ceil(tokens / pageTokens));
-	const device = Device.acquire(kind);
+	const device = Device.acquire(choice.kind);
 	const common = {
 		device,
 		pages: pages.pageCount,
@@ -74,14 +86,22 @@ export async function loadModel(nameOrPath: string, input?: LoadOptions): Promis
 			placed.push(other);
 			draft = new DraftModel(engineOf(other), draftFiles.configured.shape.contextTokens);
 		}
+		const loadMs = Math.round(performance.now() - started);
+		const {loader, loaderFallback} = main;
+		log('model', 'info', () => `${owner} (${files.architecture}) was loaded on ${choice.kind} in ${loadMs} ms`);
 		return new Model({
 			...files,
 			...main,
 			name: owner,
 			engine: engineOf(main, draft),
 			pages,
-			cacheTokens: tokens,
-			held: placed.flatMap(partsOf),
+			device: choice,
+			facts: {
+				...{cacheTokens: tokens, cacheType: options.cache.type, maxBatch: options.maxBatch},
+				...{threads: common.threads, loader, draft: draft !== undefined, loadMs},
+				...(loaderFallback !== '' && {loaderFallback}),
+			},
+			held: [...placed.flatMap(partsOf), {release: unlisten}],
 		});
 	} catch (error) {
 		for (const part of placed.flatMap(partsOf)) part.release();

@@ -2,11 +2,12 @@ import {type PagedSequence, type PageTable, pageTokens} from '../cache/index.js'
 import {type ChatMessage, parseMessages} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type Emit, type GenerateResult, Generation, onAbort, Scheduler, type StartJob} from '../generator/index.js';
-import {Holding} from '../memory/index.js';
+import {type DeviceChoice, Holding} from '../memory/index.js';
 import type {NativeArray} from '../native/index.js';
 import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
 import type {Tokenizer} from '../tokenizer/index.js';
+import {type Diagnostics, diagnose, type LoadFacts} from './diagnostics.js';
 import type {ModelEngine} from './engine.js';
 import {GeneratorView, snapshotOf} from './generator-view.js';
 import type {ModelFiles, PlacedModel} from './place.js';
@@ -23,7 +24,9 @@ export type ModelParts = ModelFiles &
 		readonly name: string;
 		readonly engine: ModelEngine;
 		readonly pages: PageTable;
-		readonly cacheTokens: number;
+		/** It was placed there. */
+		readonly device: DeviceChoice;
+		readonly facts: LoadFacts;
 		/** All that is on the device, in the order it is released. */
 		readonly held: readonly {release(): void}[];
 	};
@@ -62,7 +65,7 @@ export class Model {
 		this.tokenizer = parts.tokenizer;
 		this.architecture = parts.architecture;
 		this.contextTokens = parts.configured.shape.contextTokens;
-		this.cacheTokens = parts.cacheTokens;
+		this.cacheTokens = parts.facts.cacheTokens;
 		this.loader = parts.loader;
 		this.device = parts.place.device.kind;
 		const {configured, scope, place} = parts;
@@ -144,6 +147,18 @@ export class Model {
 			const logits = await window.logits(await this.#programs.get('logits'), ended);
 			return logits.subarray(0, this.#parts.configured.shape.vocabulary);
 		});
+	}
+
+	/**
+	What a report of a fault needs: versions, the machine, the device and why it was taken, memory, jobs. Plain data, for
+	`JSON.stringify()`; it has no prompts and no texts. Cheap: nothing is computed.
+	*/
+	async diagnostics(): Promise<Diagnostics> {
+		this.#assertOpen();
+		const {name, directory, device, facts} = this.#parts;
+		const {architecture, contextTokens} = this;
+		const generator = await this.generator.snapshot();
+		return diagnose({name, directory, architecture, contextTokens, ...facts, device, generator});
 	}
 
 	/** Ends what is running, waits for it, and gives everything back. May be called again. */

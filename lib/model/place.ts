@@ -1,5 +1,6 @@
 import {TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
+import {log} from '../log/index.js';
 import {type Device, Handle} from '../memory/index.js';
 import {type ConfiguredModel, findArchitecture, WeightScope} from '../models/index.js';
 import {addon} from '../native/index.js';
@@ -44,6 +45,8 @@ export type PlacedModel = {
 	readonly program: Program;
 	/** How its weights were read. */
 	readonly loader: LoaderName;
+	/** Why not as it was asked for; empty if it was. */
+	readonly loaderFallback: string;
 };
 
 export type PlaceOptions = {
@@ -69,7 +72,7 @@ export async function placeModel({configured, scope}: ModelFiles, options: Place
 	const weights = new WeightStore(device, owner);
 	const held: {release(): void}[] = [weights];
 	try {
-		const {mode} = await weights.load(weightsOf(recording.recorder), {loader, onProgress, signal});
+		const {mode, fallback} = await weights.load(weightsOf(recording.recorder), {loader, onProgress, signal});
 		signal?.throwIfAborted();
 
 		const {layers, keyHeads, headDim: dim} = configured.shape;
@@ -81,7 +84,8 @@ export async function placeModel({configured, scope}: ModelFiles, options: Place
 		const program = await compileModel(recording, 'sample', place);
 		held.push(program);
 		signal?.throwIfAborted();
-		return {place, program, loader: mode};
+		if (fallback !== '') log('model', 'warn', () => `${owner} was read as ${mode}, not as ${loader}: ${fallback}`);
+		return {place, program, loader: mode, loaderFallback: fallback};
 	} catch (error) {
 		for (const part of held) part.release();
 		throw error;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type {Logger} from '../log/index.js';
 import {type DeviceName, deviceName} from './device.js';
 import {parseOptions} from './parse.js';
 import {callback, integer, oneOf, optionsOf} from './schemas.js';
@@ -72,6 +73,14 @@ export type LoadOptions = {
 	readonly signal?: AbortSignal | undefined;
 
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+
+	/**
+	Told what no call answers, one line each, while the model is loaded: the device that was taken and why, what is created
+	and disposed of, ways that are slower than the best. `console` will do. The environment variable `EXL_LOG` shows the
+	same on stderr: `device`, `memory` and `model`, separated by commas, or `all`.
+	@default none: nothing is written
+	*/
+	readonly logger?: Logger | undefined;
 };
 
 export type ResolvedLoadOptions = {
@@ -84,7 +93,13 @@ export type ResolvedLoadOptions = {
 	readonly isolation: Isolation;
 	readonly signal?: AbortSignal | undefined;
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+	readonly logger?: Logger | undefined;
 };
+
+const isLogger = (value: unknown) =>
+	typeof value === 'object' &&
+	value !== null &&
+	['debug', 'info', 'warn', 'error'].every(level => typeof (value as Record<string, unknown>)[level] === 'function');
 
 /** Of the CPU backend. */
 export const threadCount: v.GenericSchema<number> = integer(1, 256);
@@ -107,6 +122,7 @@ const schema = optionsOf({
 	isolation: v.optional(oneOf(['none', 'process']), 'none'),
 	signal: v.optional(abortSignal),
 	onProgress: v.optional(callback<(progress: LoadProgress) => void>()),
+	logger: v.optional(v.custom<Logger>(isLogger, 'an object with debug, info, warn and error, such as console')),
 }) satisfies v.GenericSchema<LoadOptions, ResolvedLoadOptions>;
 
 /**

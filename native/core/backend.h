@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/notices.h"
 #include "base/tensor.h"
 #include "core/cache.h"
 #include "core/slots.h"
@@ -124,6 +125,12 @@ class Backend {
 
   // Threads to compute with; more than are running are started.
   virtual void use_threads(int) {}
+
+  // What a person should know of this device, of which nobody hears otherwise.
+  virtual Notices& notices() { return notices_; }
+
+ private:
+  Notices notices_;
 };
 
 }  // namespace exl

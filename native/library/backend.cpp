@@ -63,8 +63,10 @@ std::shared_ptr<Weight> LibraryBackend::load(const WeightSource& source, const A
 }
 
 std::shared_ptr<Backend> open_backend(std::shared_ptr<const Library> library, int index) {
-  return std::make_shared<LibraryBackend>(
-      std::make_shared<LibraryDevice>(std::move(library), index));
+  const bool emulated = library->api->kind == std::string_view("emulator");
+  auto device = std::make_shared<LibraryDevice>(std::move(library), index);
+  if (emulated) device->notices.add("it computes on the processor, slowly: it is for tests");
+  return std::make_shared<LibraryBackend>(std::move(device));
 }
 
 }  // namespace exl

@@ -32,6 +32,8 @@ class LibraryDevice : public DeviceMemory {
 
   void started() { under_way_ = true; }
 
+  Notices notices;
+
   const ExlBackendApi& api() const { return *library_->api; }
   ExlDevice* device() const { return device_; }
   const ExlTraits& traits() const { return traits_; }
@@ -89,6 +91,8 @@ class LibraryBackend : public Backend {
   const Kernel* find_kernel(Call& call, std::string& objections) const override;
   std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
                                const std::string& label) override;
+
+  Notices& notices() override { return device->notices; }
 
   const std::shared_ptr<LibraryDevice> device;
 };

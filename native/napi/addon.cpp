@@ -27,10 +27,11 @@ void add(Napi::Object& exports, const char* name) {
   exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
 }
 
-// initialize(ExlError): once per environment, before anything else.
+// initialize(ExlError, notify): once per environment, before anything else.
 Napi::Value initialize(const Napi::CallbackInfo& info) {
   if (!info.Env().GetInstanceData<Environment>())
-    info.Env().SetInstanceData(new Environment(info.Env(), info[0].As<Napi::Function>()));
+    info.Env().SetInstanceData(
+        new Environment(info.Env(), info[0].As<Napi::Function>(), info[1].As<Napi::Function>()));
   return info.Env().Undefined();
 }
 

@@ -4,9 +4,12 @@
 
 namespace exl {
 
-Environment::Environment(Napi::Env env, Napi::Function error_constructor)
-    : env_(env), error_constructor_(Napi::Persistent(error_constructor)) {
+Environment::Environment(Napi::Env env, Napi::Function error_constructor, Napi::Function notify)
+    : env_(env),
+      error_constructor_(Napi::Persistent(error_constructor)),
+      notify_(Napi::Persistent(notify)) {
   error_constructor_.SuppressDestruct();
+  notify_.SuppressDestruct();
   const auto call = [](napi_env caller, napi_value, void* context, void*) {
     // Null while the environment is torn down: no JavaScript may run any more.
     if (caller) static_cast<Environment*>(context)->settle();
@@ -142,6 +145,7 @@ void Environment::settle() noexcept {
   account();
   if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
   for (Completion& completion : done) settle(completion);
+  tell_notices();
 }
 
 // Whatever goes wrong rejects the promise it goes wrong for.
@@ -161,6 +165,21 @@ void Environment::settle(Completion& completion) noexcept {
   }
 }
 
+void Environment::tell_notices() noexcept {
+  try {
+    // A listener may close devices.
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const auto& device : devices_)
+      for (std::string& text : device->backend->notices().take())
+        all.emplace_back(device->backend->name(), std::move(text));
+    const Napi::Env env(env_);
+    for (const auto& [device, text] : all)
+      notify_.Call({Napi::String::New(env, device), Napi::String::New(env, text)});
+  } catch (...) {
+    // Nothing that was asked for is lost with a notice.
+  }
+}
+
 void Environment::shut_down() {
   // First every engine, then what they worked on.
   for (const auto& device : devices_) device->engine.stop();
@@ -168,6 +187,7 @@ void Environment::shut_down() {
   devices_.clear();
   // Here and not in the destructor, which runs when Node-API may no longer be called.
   error_constructor_.Reset();
+  notify_.Reset();
 }
 
 }  // namespace exl

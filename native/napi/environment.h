@@ -44,7 +44,8 @@ struct UserTensor {
 
 class Environment {
  public:
-  Environment(Napi::Env env, Napi::Function error_constructor);
+  // `notify(device, text)` is told the notices of backends.
+  Environment(Napi::Env env, Napi::Function error_constructor, Napi::Function notify);
   ~Environment();
 
   static Environment& of(Napi::Env env);
@@ -94,10 +95,12 @@ class Environment {
   void complete(Completions& done) noexcept;
   void settle() noexcept;
   void settle(Completion& completion) noexcept;
+  void tell_notices() noexcept;
   void shut_down();
 
   napi_env env_;
   Napi::FunctionReference error_constructor_;
+  Napi::FunctionReference notify_;
   napi_threadsafe_function wake_ = nullptr;
   std::unordered_map<uint32_t, Object> handles_;
   std::vector<std::shared_ptr<Device>> devices_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/notices.h"
 #include "core/engine.h"
 #include "core/plan.h"
 #include "cpu/backend.h"
@@ -75,6 +76,23 @@ void thread_pool_failures() {
   }
   check(thrown, "the pool hands on what a task throws, once");
   check(all, "a task that fails keeps no other from running");
+}
+
+// Each once, whoever gives it, and to whoever takes it first.
+void notices() {
+  exl::Notices notices;
+  check(notices.take().empty(), "there are no notices at first");
+  std::vector<std::thread> givers;
+  for (int i = 0; i < 4; i++)
+    givers.emplace_back([&] {
+      for (int k = 0; k < 50; k++) notices.add("notice " + std::to_string(k));
+    });
+  size_t taken = 0;
+  for (int i = 0; i < 100; i++) taken += notices.take().size();
+  for (std::thread& giver : givers) giver.join();
+  taken += notices.take().size();
+  check(taken == 50, "a notice is taken once, however often it is given");
+  check(notices.take().empty(), "what was taken is gone");
 }
 
 // Commands of several posters run in the order each posted them; a stopped engine drops the rest.
@@ -249,6 +267,7 @@ int main() {
   sampling();
   thread_pool();
   thread_pool_failures();
+  notices();
   engine();
   ledger();
   arena();

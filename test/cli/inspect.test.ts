@@ -74,9 +74,11 @@ test('heads of which only some caches can be made', async () => {
 test('doctor', async () => {
 	const report = await runJson(['doctor']);
 	expect(Object.keys(report)).toEqual([
-		...['version', 'node', 'platform', 'libc', 'cpuTarget', 'devices', 'backends', 'lookedFor', 'environment'],
+		...['version', 'runtime', 'platform', 'release', 'libc', 'cpuTarget', 'processors', 'totalBytes', 'environment'],
+		...['devices', 'auto', 'backends', 'lookedFor', 'memory', 'cache'],
 	]);
-	expect(report).toMatchObject({node: process.version, platform: `${process.platform}-${process.arch}`});
+	expect(report).toMatchObject({runtime: `Node ${process.version}`, platform: `${process.platform}-${process.arch}`});
+	expect(report.devices.find(({id}: {id: string}) => id === report.auto.device).usable).toBe(true);
 	expect(report.devices.map((device: {id: string}) => device.id)).toEqual(listDevices().map(({id}) => id));
 	expect(report.lookedFor.some(({files}: {files: string[]}) => files.length > 0)).toBe(true);
 	expect((await run(['doctor'])).stdout).toMatch(/^devices$/m);
@@ -89,6 +91,6 @@ test('doctor without a native build', async () => {
 		/^EXL_DEVICE_UNAVAILABLE: no device can be used: \/nowhere\.node cannot be loaded on .*no such file/i,
 	);
 	const report = JSON.parse(stdout);
-	expect(report).toMatchObject({cpuTarget: null, environment: {EXL_ADDON_PATH: '/nowhere.node'}});
+	expect(report).toMatchObject({cpuTarget: null, auto: {device: null}, environment: {EXL_ADDON_PATH: '/nowhere.node'}});
 	expect(report.devices.every(({usable, reason}: {usable: boolean; reason?: string}) => !usable && reason)).toBe(true);
 });

@@ -49,6 +49,7 @@ const load: Rows<LoadOptions> = {
 	isolation: names,
 	signal,
 	onProgress: callback,
+	logger: [7, 'x', [], {}, () => {}, {log() {}}, {...console, warn: undefined}],
 };
 const loadInner = {
 	cache: {tokens: [...positive, 2 ** 24 + 1], type: [...names, 'q5', 'fp-16', 'FP16']} satisfies Inner<
@@ -301,6 +302,7 @@ const ofIndex: {readonly [Name in Functions]: readonly Wrong[]} = {
 	checkGenerateOptions: [],
 	listDevices: [],
 	listBackends: [],
+	systemInfo: [],
 };
 
 const ofModels = (m: Model): {readonly [Name in keyof Model]: readonly Wrong[]} => {
@@ -313,6 +315,7 @@ const ofModels = (m: Model): {readonly [Name in keyof Model]: readonly Wrong[]} 
 		chat: [{call: value => m.chat(value), values: conversations, message: /^messages/}],
 		dispose: [{call: value => m.dispose.call(value), values: [{}, [], () => {}], message: /something else/}],
 		...{tokenizer: [], architecture: [], contextTokens: [], cacheTokens: [], loader: [], device: [], generator: []},
+		diagnostics: [],
 		[Symbol.asyncDispose]: [],
 	};
 };
