@@ -78,6 +78,7 @@ function describe(report: Report): string {
 			['node-exllama', report.version],
 			['runtime', report.runtime],
 			['platform', [report.platform, report.libc, report.release].filter(Boolean).join(', ')],
+			['native build', report.addon ?? 'none'],
 			['CPU kernels', report.cpuTarget ?? 'none'],
 			['processors', String(report.processors)],
 			['memory', `${bytes(report.memory.freeBytes)} of ${bytes(report.memory.totalBytes)} free`],

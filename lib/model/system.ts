@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {availableParallelism, release, totalmem} from 'node:os';
 import {join} from 'node:path';
-import {addon, packageRoot} from '../native/index.js';
+import {addon, loadedFile, packageRoot} from '../native/index.js';
 
 export type SystemInfo = {
 	/** Of this package. */
@@ -14,6 +14,8 @@ export type SystemInfo = {
 	readonly release: string;
 	/** `glibc 2.36` or `musl`; null where there is no choice. */
 	readonly libc: string | null;
+	/** The native build that is loaded; null if there is none. */
+	readonly addon: string | null;
 	/** The kernels that the processor gets; null if there is no native build. */
 	readonly cpuTarget: string | null;
 	/** Threads this process may run at once. */
@@ -32,7 +34,8 @@ export function systemInfo(): SystemInfo {
 		platform: `${process.platform}-${process.arch}`,
 		release: release(),
 		libc: libc(),
-		cpuTarget: cpuTarget(),
+		addon: orNull(loadedFile),
+		cpuTarget: orNull(() => addon().cpuTarget()),
 		processors: availableParallelism(),
 		totalBytes: totalmem(),
 		environment: environment(),
@@ -51,9 +54,9 @@ function libc(): string | null {
 	return header?.glibcVersionRuntime === undefined ? 'musl' : `glibc ${header.glibcVersionRuntime}`;
 }
 
-function cpuTarget(): string | null {
+function orNull(find: () => string): string | null {
 	try {
-		return addon().cpuTarget();
+		return find();
 	} catch {
 		return null;
 	}

@@ -95,7 +95,9 @@ export function decode(code, architecture) {
 	}
 	for (const [index, {name, target}] of found.entries())
 		if (target !== undefined && !(Number.isInteger(target) && target >= 0 && target < found.length))
-			throw new Error(`instruction ${index}, ${name}, of sm_${architecture} seems to jump to ${target}: unknown encoding`);
+			throw new Error(
+				`instruction ${index}, ${name}, of sm_${architecture} seems to jump to ${target}: unknown encoding`,
+			);
 	return found;
 }
 

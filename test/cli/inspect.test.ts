@@ -74,7 +74,18 @@ test('heads of which only some caches can be made', async () => {
 test('doctor', async () => {
 	const report = await runJson(['doctor']);
 	expect(Object.keys(report)).toEqual([
-		...['version', 'runtime', 'platform', 'release', 'libc', 'cpuTarget', 'processors', 'totalBytes', 'environment'],
+		...[
+			'version',
+			'runtime',
+			'platform',
+			'release',
+			'libc',
+			'addon',
+			'cpuTarget',
+			'processors',
+			'totalBytes',
+			'environment',
+		],
 		...['devices', 'auto', 'backends', 'lookedFor', 'memory', 'cache'],
 	]);
 	expect(report).toMatchObject({runtime: `Node ${process.version}`, platform: `${process.platform}-${process.arch}`});
