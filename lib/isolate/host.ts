@@ -1,7 +1,14 @@
 import {type ChatMessage, parseMessages, type TemplateReader} from '../chat/index.js';
 import {ExlError} from '../errors/index.js';
 import {type GenerateResult, Generation, type StartJob} from '../generator/index.js';
-import {type Diagnostics, encodeChat, encodePrompt, GeneratorView, type Prompt, type ScoreResult} from '../model/index.js';
+import {
+	type Diagnostics,
+	encodeChat,
+	encodePrompt,
+	GeneratorView,
+	type Prompt,
+	type ScoreResult,
+} from '../model/index.js';
 import type {NativeArray} from '../native/index.js';
 import {type LoaderName, onlySignal, parseOptions, type SignalOptions} from '../options/index.js';
 import {type GenerateOptions, parseGenerateOptions, type ResolvedGenerateOptions} from '../sampling/index.js';
