@@ -39,11 +39,11 @@ const nativeArrows = {
 	ops: ['base'],
 	memory: ['base'],
 	sampling: ['base'],
-	quant: ['base', 'memory'],
-	core: ['base', 'ops', 'memory', 'sampling', 'quant'],
-	reference: ['base', 'core', 'ops', 'quant', 'sampling'],
-	cpu: ['base', 'core', 'ops', 'quant', 'memory', 'sampling'],
-	library: ['base', 'core', 'ops', 'quant', 'memory', 'sampling'],
+	formats: ['base', 'memory'],
+	core: ['base', 'ops', 'memory', 'sampling', 'formats'],
+	reference: ['base', 'core', 'ops', 'formats', 'sampling'],
+	cpu: ['base', 'core', 'ops', 'formats', 'memory', 'sampling'],
+	library: ['base', 'core', 'ops', 'formats', 'memory', 'sampling'],
 	// A library of its own: of core it knows the header it is spoken to by.
 	cuda: ['base', 'library'],
 };

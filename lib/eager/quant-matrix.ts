@@ -47,8 +47,7 @@ export class QuantMatrix {
 		source: WeightSource,
 		{device: deviceName = 'cpu' as DeviceName, name = 'matrix'} = {},
 	): Promise<QuantMatrix> {
-		const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
-		const weight = new Weight(name, shape, async () => source);
+		const weight = new Weight(name, source.shape, async () => source);
 		const device = openDevice(deviceName);
 		const owner = `matrix#${++matrices}`;
 		const store = new WeightStore(device, owner);

@@ -1,5 +1,5 @@
+import {sourceBytes, type WeightSource} from '../native/index.js';
 import type {Weight} from '../program/index.js';
-import {sourceBytes, type WeightSource} from '../weights/index.js';
 
 /** All weights of one kind, in all layers. */
 export type WeightKindInfo = {
@@ -35,7 +35,7 @@ export async function weightKinds(
 }
 
 function isComputed(source: WeightSource): boolean {
-	return source.format === 'float' && source.data instanceof Uint8Array;
+	return Object.values(source.pieces).every(({data}) => !('file' in data));
 }
 
 /** `model.layers.3.mlp.up_proj` is an `up_proj`. */
@@ -46,10 +46,11 @@ function kindOf(path: string): string {
 }
 
 function parametersOf(source: WeightSource, columns = Number.POSITIVE_INFINITY): number {
-	if (source.format !== 'float') return source.inFeatures * Math.min(source.outFeatures, columns);
-	return source.shape.reduce((product, size) => product * size, 1);
+	const [first = 1, ...rest] = source.shape;
+	const width = rest.length > 0 ? Math.min(first, columns) : first;
+	return rest.reduce((product, size) => product * size, width);
 }
 
 function formatOf(source: WeightSource): string {
-	return source.format === 'float' ? source.dtype.toLowerCase() : source.format;
+	return source.format === 'float' ? source.pieces['data']!.dtype.toLowerCase() : source.format;
 }

@@ -1,5 +1,5 @@
 import {ExlError} from '../errors/index.js';
-import type {FloatSource} from '../native/index.js';
+import {plainSource} from '../native/index.js';
 import {Weight} from '../program/index.js';
 import {
 	embeddingSource,
@@ -127,12 +127,7 @@ export class WeightScope {
 
 	/** Numbers computed from the configuration, such as rotary frequencies. */
 	constant(name: string, values: Float32Array): Weight {
-		const source: FloatSource = {
-			format: 'float',
-			dtype: 'F32',
-			shape: [values.length],
-			data: new Uint8Array(values.buffer),
-		};
+		const source = plainSource({dtype: 'F32', shape: [values.length], data: new Uint8Array(values.buffer)});
 		return new Weight(this.#name(name), [values.length], async () => source);
 	}
 

@@ -2,4 +2,4 @@ export type * from './addon.js';
 export {backendPlace, findBackends} from './backends.js';
 export {packageRoot} from './find.js';
 export {addon, loadedFile} from './load.js';
-export type * from './weight-source.js';
+export * from './weight-source.js';

@@ -1,6 +1,6 @@
 import type {Device} from '../memory/index.js';
 import {Handle} from '../memory/index.js';
-import {addon, type WeightSource} from '../native/index.js';
+import {addon, sourceBytes, type WeightSource} from '../native/index.js';
 import type {LoaderName} from '../options/index.js';
 import type {Weight} from './operand.js';
 
@@ -27,7 +27,7 @@ export class WeightStore {
 	/**
 	Reads those of `weights` that are not here yet, one after another, so that other models' steps run in between.
 
-	@param onProgress Bytes of the files.
+	@param onProgress Bytes of the weights.
 	@returns What was read with.
 	@throws The signal's reason if it aborts.
 	*/
@@ -71,11 +71,4 @@ export class WeightStore {
 		const id = await addon().loadWeight(this.#device.id, loader.id, source, path, this.#owner);
 		return new Handle(id, `${this.#owner} > ${path}`);
 	}
-}
-
-function sourceBytes(source: WeightSource): number {
-	if (source.format === 'float') return source.data.length;
-	const {scales} = source;
-	const groups = scales.kind === 'exl2' ? scales.codes.length : scales.data.length + scales.zeros.length;
-	return source.words.length + groups;
 }

@@ -1,9 +1,9 @@
 import {ExlError} from '../errors/index.js';
-import type {QuantSource} from '../native/index.js';
+import type {WeightSource} from '../native/index.js';
 import type {LinearShape} from './float.js';
 import {halfToNumber} from './half.js';
 import type {TensorEntry} from './safetensors.js';
-import {broken, bytesOf, expectShape, expectType, int32s, matrixShape, shapeMismatch, uint16s} from './tensor.js';
+import {broken, expectShape, expectType, int32s, matrixShape, pieceOf, shapeMismatch, uint16s} from './tensor.js';
 import type {WeightFiles} from './weight-files.js';
 
 const widths = [2, 3, 4, 5, 6, 8];
@@ -14,12 +14,12 @@ const columnPadding = 32;
 /**
 An EXL2 matrix: `q_weight`, `q_scale`, `q_scale_max`, `q_groups` and `q_invperm` under `key`.
 
-`outFeatures` of the result is what the file holds: up to 31 columns more than asked for, which dequantise to 0.
+The width of the result is what the file holds: up to 31 columns more than asked for, which dequantise to 0.
 
 @throws {ExlError} `EXL_FORMAT_INVALID` if the tensors contradict the format, `EXL_SHAPE_MISMATCH` if they contradict
 each other or `shape`, `EXL_MODEL_INVALID` if one is missing.
 */
-export async function exl2Source(files: WeightFiles, key: string, shape: LinearShape): Promise<QuantSource> {
+export async function exl2Source(files: WeightFiles, key: string, shape: LinearShape): Promise<WeightSource> {
 	const weight = files.entry(`${key}.q_weight`);
 	const scale = files.entry(`${key}.q_scale`);
 	const scaleMax = files.entry(`${key}.q_scale_max`);
@@ -44,12 +44,14 @@ export async function exl2Source(files: WeightFiles, key: string, shape: LinearS
 
 	return {
 		format: 'exl2',
-		inFeatures: shape.inFeatures,
-		outFeatures,
-		groups,
-		...(permutation && {permutation}),
-		words: bytesOf(weight),
-		scales: {kind: 'exl2', codes: bytesOf(scale), max},
+		shape: [outFeatures, shape.inFeatures],
+		pieces: {
+			codes: pieceOf(weight),
+			scales: pieceOf(scale),
+			maxima: {dtype: 'F16', shape: [count], data: max},
+			groups: {dtype: 'I32', shape: [count, 2], data: groups},
+			...(permutation && {permutation: {dtype: 'I32', shape: [permutation.length], data: permutation}}),
+		},
 	};
 }
 

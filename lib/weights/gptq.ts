@@ -1,8 +1,8 @@
 import {ExlError} from '../errors/index.js';
-import type {QuantSource} from '../native/index.js';
+import type {WeightSource} from '../native/index.js';
 import type {LinearShape} from './float.js';
 import type {TensorEntry} from './safetensors.js';
-import {broken, bytesOf, expectShape, expectType, floatType, int32s, matrixShape, shapeMismatch} from './tensor.js';
+import {broken, expectShape, expectType, floatType, int32s, matrixShape, pieceOf, shapeMismatch} from './tensor.js';
 import type {WeightFiles} from './weight-files.js';
 
 const supportedBits = 4;
@@ -30,7 +30,7 @@ export async function gptqSource(
 	key: string,
 	{inFeatures, outFeatures}: LinearShape,
 	options: GptqOptions = {},
-): Promise<QuantSource> {
+): Promise<WeightSource> {
 	const weight = files.entry(`${key}.qweight`);
 	const zeros = files.entry(`${key}.qzeros`);
 	const scales = files.entry(`${key}.scales`);
@@ -39,7 +39,7 @@ export async function gptqSource(
 	expectType(weight, 'I32');
 	expectShape(weight, [inFeatures / codesPerWord, outFeatures]);
 
-	const dtype = floatType(scales);
+	floatType(scales);
 	const [groups] = matrixShape(scales);
 	expectShape(scales, [groups, outFeatures]);
 	expectType(zeros, 'I32');
@@ -52,18 +52,19 @@ export async function gptqSource(
 
 	return {
 		format: 'gptq',
-		inFeatures,
-		outFeatures,
-		groups: Int32Array.from([...rows].flatMap(count => [supportedBits, count])),
-		...(order && {permutation: order, storedRows: order}),
-		words: bytesOf(weight),
-		scales: {
-			kind: 'gptq',
-			dtype,
-			data: bytesOf(scales),
-			zeros: bytesOf(zeros),
-			zeroOffset: options.version === 2 ? 0 : 1,
+		shape: [outFeatures, inFeatures],
+		pieces: {
+			codes: pieceOf(weight),
+			scales: pieceOf(scales),
+			zeros: pieceOf(zeros),
+			groups: {
+				dtype: 'I32',
+				shape: [groups, 2],
+				data: Int32Array.from([...rows].flatMap(count => [supportedBits, count])),
+			},
+			...(order && {order: {dtype: 'I32', shape: [inFeatures], data: order}}),
 		},
+		numbers: {zeroOffset: options.version === 2 ? 0 : 1},
 	};
 }
 

@@ -1,4 +1,3 @@
-export type {Bytes, FloatSource, FloatType, QuantSource, WeightSource} from '../native/index.js';
 export {ConfigReader, type FieldName} from './config.js';
 export {openWeights} from './directory.js';
 export {embeddingSource, type LinearShape, vectorSource} from './float.js';
@@ -22,5 +21,4 @@ export {
 } from './locate.js';
 export {type ModelConfig, readGptqOptions, readModelConfig} from './model-config.js';
 export type {TensorEntry} from './safetensors.js';
-export {sourceBytes} from './size.js';
 export {WeightFiles} from './weight-files.js';

@@ -1,5 +1,5 @@
 import {ExlError} from '../errors/index.js';
-import type {FloatSource, WeightSource} from '../native/index.js';
+import type {WeightSource} from '../native/index.js';
 import {exl2Source} from './exl2.js';
 import {floatSource, type LinearShape} from './float.js';
 import {type GptqOptions, gptqSource} from './gptq.js';
@@ -11,7 +11,7 @@ export type LinearFormat = WeightSource['format'];
 export type LinearSource = {
 	readonly weight: WeightSource;
 	/** As long as a row of the product, padding included. */
-	readonly bias?: FloatSource;
+	readonly bias?: WeightSource;
 	/** Columns that mean something. An EXL2 weight may have up to 31 more. */
 	readonly outFeatures: number;
 };
@@ -57,8 +57,7 @@ The weight and bias of the linear layer `key` (`model.layers.0.mlp.gate_proj`), 
 */
 export async function linearSource(files: WeightFiles, key: string, options: LinearOptions): Promise<LinearSource> {
 	const weight = await weightSource(files, key, options);
-	const columns = weight.format === 'float' ? options.outFeatures : weight.outFeatures;
-	const bias = await biasSource(files, `${key}.bias`, weight.format, columns);
+	const bias = await biasSource(files, `${key}.bias`, weight);
 	return {weight, ...(bias && {bias}), outFeatures: options.outFeatures};
 }
 
@@ -80,15 +79,14 @@ async function weightSource(files: WeightFiles, key: string, options: LinearOpti
 async function biasSource(
 	files: WeightFiles,
 	name: string,
-	format: LinearFormat,
-	columns: number,
-): Promise<FloatSource | undefined> {
+	{format, shape}: WeightSource,
+): Promise<WeightSource | undefined> {
 	if (!files.has(name)) return undefined;
 	const entry = files.entry(name);
-	const bias = floatTensor(entry, [columns]);
+	const bias = floatTensor(entry, shape.slice(0, 1));
 
 	// GPTQ writers give every layer a bias, whether its architecture has one or not.
-	if (format === 'gptq' && isZero(await files.read(entry), bias.dtype === 'F32' ? 4 : 2)) return undefined;
+	if (format === 'gptq' && isZero(await files.read(entry), entry.dtype === 'F32' ? 4 : 2)) return undefined;
 	return bias;
 }
 

@@ -1,12 +1,13 @@
 import {ExlError} from '../errors/index.js';
-import type {Bytes, FloatSource, FloatType} from '../native/index.js';
+import {type FloatType, plainSource, type WeightPiece, type WeightSource} from '../native/index.js';
 import {describeList} from './json.js';
 import type {TensorEntry} from './safetensors.js';
 
 /** What every format asks of a tensor. All names in errors are the tensor's own. */
 
-export function bytesOf({file, offset, length}: TensorEntry): Bytes {
-	return {file, offset, length};
+/** A whole tensor, as a piece of a weight. Its type has been checked. */
+export function pieceOf({dtype, shape, file, offset, length}: TensorEntry): WeightPiece {
+	return {dtype: dtype as WeightPiece['dtype'], shape, data: {file, offset, length}};
 }
 
 /** @throws {ExlError} `EXL_FORMAT_INVALID` if the tensor is of another type. */
@@ -59,8 +60,8 @@ function copyOf(bytes: Buffer): ArrayBuffer {
 }
 
 /** @throws {ExlError} `EXL_FORMAT_UNSUPPORTED` for its type, `EXL_SHAPE_MISMATCH` if it has none of `shapes`. */
-export function floatTensor(entry: TensorEntry, ...shapes: (readonly number[])[]): FloatSource {
-	const dtype = floatType(entry);
+export function floatTensor(entry: TensorEntry, ...shapes: (readonly number[])[]): WeightSource {
+	floatType(entry);
 	expectShape(entry, ...shapes);
-	return {format: 'float', dtype, shape: entry.shape, data: bytesOf(entry)};
+	return plainSource(pieceOf(entry));
 }

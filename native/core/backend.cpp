@@ -23,6 +23,18 @@ std::vector<Kernel> join(std::initializer_list<Kernels> lists) {
   return all;
 }
 
+std::shared_ptr<Weight> Backend::load(const WeightSource& source, const Allocator& allocate,
+                                      const std::string& label) {
+  std::string objections;
+  for (const Layout& layout : layouts()) {
+    const std::string objection = layout.refuses(source);
+    if (objection.empty()) return layout.load(*this, source, allocate, label);
+    objections += std::string("\n  ") + layout.name + ": " + objection;
+  }
+  throw Error(Code::FormatUnsupported,
+              std::string(name()) + " cannot hold " + source.format->name + objections, label);
+}
+
 const Kernel* Backend::find_kernel(Call& call, std::string& objections) const {
   for (const Kernel& kernel : kernels()) {
     if (kernel.op != call.op) continue;

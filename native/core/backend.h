@@ -12,8 +12,8 @@
 #include "base/tensor.h"
 #include "core/cache.h"
 #include "core/slots.h"
+#include "formats/format.h"
 #include "ops/op.h"
-#include "quant/source.h"
 
 namespace exl {
 
@@ -81,6 +81,16 @@ struct Kernel {
   void (*run_group)(Backend&, std::span<const Call>, const Run&) = nullptr;
 };
 
+// How a backend keeps weights of some formats.
+struct Layout {
+  const char* name;
+  // An objection, or nothing.
+  std::string (*refuses)(const WeightSource&);
+  std::shared_ptr<Weight> (*load)(Backend&, const WeightSource&, const Allocator&,
+                                  const std::string& label);
+};
+using Layouts = std::span<const Layout>;
+
 // A backend lists the rows that stand beside its kernels.
 using Kernels = std::span<const Kernel>;
 std::vector<Kernel> join(std::initializer_list<Kernels> lists);
@@ -119,9 +129,11 @@ class Backend {
   // Throws UnsupportedOp.
   const Kernel& select(Call& call) const;
 
-  // Reads the source into buffers of this backend. Runs on the engine thread.
+  virtual Layouts layouts() const { return {}; }
+  // Reads the source into buffers of this backend, by the first layout that does not refuse. Runs
+  // on the engine thread. Throws FormatUnsupported.
   virtual std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
-                                       const std::string& label) = 0;
+                                       const std::string& label);
 
   // Threads to compute with; more than are running are started.
   virtual void use_threads(int) {}

@@ -8,16 +8,47 @@ namespace exl::cpu {
 
 namespace {
 
-std::shared_ptr<Weight> load_vector(const FloatSource& source, const Allocator& allocate,
+std::string not_plain(const WeightSource& source, size_t rank) {
+  if (source.format != &formats::plain) return "it is quantised";
+  return source.shape.size() == rank ? "" : "it is " + shape_text(source.shape);
+}
+
+std::string vector_refuses(const WeightSource& source) { return not_plain(source, 1); }
+std::string matrix_refuses(const WeightSource& source) { return not_plain(source, 2); }
+std::string affine_refuses(const WeightSource& source) {
+  return source.format->affine ? "" : "it is not affine";
+}
+
+std::shared_ptr<Weight> load_vector(Backend&, const WeightSource& source, const Allocator& allocate,
                                     const std::string& label) {
+  const auto& [dtype, shape, bytes] = source.piece("data");
   auto vector = std::make_shared<FloatVector>();
-  vector->shape = source.shape;
-  const size_t count = size_t(element_count(source.shape));
-  const BufferPtr raw = source.data.to_buffer(allocate, Kind::Staging, 1, label + ".staging");
+  vector->shape = shape;
+  const size_t count = size_t(element_count(shape));
+  const BufferPtr raw = bytes.to_buffer(allocate, Kind::Staging, 1, label + ".staging");
   vector->data = allocate(count * sizeof(float), Kind::Weights, label);
-  widen(raw->data(), source.dtype, 0, int64_t(count), vector->data->as<float>());
+  widen(raw->data(), dtype, 0, int64_t(count), vector->data->as<float>());
   return vector;
 }
+
+std::shared_ptr<Weight> load_matrix(Backend&, const WeightSource& source, const Allocator& allocate,
+                                    const std::string& label) {
+  const auto& [dtype, shape, bytes] = source.piece("data");
+  auto matrix = std::make_shared<FloatMatrix>();
+  matrix->shape = shape;
+  matrix->dtype = dtype;
+  matrix->data = bytes.to_buffer(allocate, Kind::Weights, dtype_size(dtype), label);
+  return matrix;
+}
+
+std::shared_ptr<Weight> load_affine(Backend& backend, const WeightSource& source,
+                                    const Allocator& allocate, const std::string& label) {
+  return pack(AffineMatrix(source), allocate, label, static_cast<CpuBackend&>(backend).pool);
+}
+
+constexpr Layout kLayouts[] = {{"plain vector", vector_refuses, load_vector},
+                               {"plain matrix", matrix_refuses, load_matrix},
+                               {"affine tiles", affine_refuses, load_affine}};
 
 }  // namespace
 
@@ -37,18 +68,7 @@ Kernels CpuBackend::kernels() const {
   return all;
 }
 
-std::shared_ptr<Weight> CpuBackend::load(const WeightSource& source, const Allocator& allocate,
-                                         const std::string& label) {
-  if (const auto* quantised = std::get_if<QuantSource>(&source))
-    return pack(*quantised, allocate, label, pool);
-  const auto& plain = std::get<FloatSource>(source);
-  if (plain.shape.size() == 1) return load_vector(plain, allocate, label);
-  auto matrix = std::make_shared<FloatMatrix>();
-  matrix->shape = plain.shape;
-  matrix->dtype = plain.dtype;
-  matrix->data = plain.data.to_buffer(allocate, Kind::Weights, dtype_size(plain.dtype), label);
-  return matrix;
-}
+Layouts CpuBackend::layouts() const { return kLayouts; }
 
 std::unique_ptr<Backend> make_backend() { return std::make_unique<CpuBackend>(); }
 

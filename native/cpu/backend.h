@@ -17,8 +17,7 @@ class CpuBackend : public Backend {
   Dtype activation_type() const override { return Dtype::F32; }
   Dtype cache_type() const override { return Dtype::F16; }
   Kernels kernels() const override;
-  std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
-                               const std::string& label) override;
+  Layouts layouts() const override;
   void use_threads(int threads) override { pool.use(threads); }
 
   // Splits [0, count) into ranges of at least `grain`, a few per thread so that a late thread

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpu/thread_pool.h"
-#include "quant/decode.h"
 
 namespace exl::cpu {
 
@@ -47,14 +46,14 @@ void pack_chunk(int bits, const uint8_t (&codes)[kChunk][kTile], std::byte* targ
     pack_plane(1, bits - 1, codes, target);
 }
 
-std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& allocate,
+std::shared_ptr<PackedMatrix> pack(const AffineMatrix& matrix, const Allocator& allocate,
                                    const std::string& label, ThreadPool& pool) {
   auto packed = std::make_shared<PackedMatrix>();
-  packed->shape = {source.out, source.in};
+  packed->shape = matrix.source.shape;
 
   // Where each padded row comes from; -1 pads a group to whole chunks.
   std::vector<int32_t> packed_row;
-  for (int64_t p = 0; const QuantGroup& group : source.groups) {
+  for (int64_t p = 0; const QuantGroup& group : matrix.groups) {
     const int64_t chunks = (group.rows + kChunk - 1) / kChunk;
     packed->groups.push_back({group.bits, int(chunks), 1 << (group.bits - 1)});
     packed->chunks += chunks;
@@ -64,45 +63,43 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
       packed_row.push_back(i < group.rows ? int32_t(p + i) : -1);
     p += group.rows;
   }
-  const bool padded = int64_t(packed_row.size()) != source.in;
-  if (padded || !source.permutation.empty()) {
+  const bool padded = int64_t(packed_row.size()) != matrix.in;
+  if (padded || !matrix.features.empty()) {
     packed->features =
         allocate(packed_row.size() * sizeof(int32_t), Kind::Weights, label + ".features");
     int32_t* features = packed->features->as<int32_t>();
     for (size_t i = 0; i < packed_row.size(); i++) {
       const int32_t p = packed_row[i];
-      features[i] = p < 0 || source.permutation.empty() ? p : source.permutation[size_t(p)];
+      features[i] = p < 0 || matrix.features.empty() ? p : matrix.features[size_t(p)];
     }
   }
 
   const int64_t tiles = packed->tiles(), groups = int64_t(packed->groups.size());
   packed->codes = allocate(size_t(tiles * packed->tile_bytes), Kind::Weights, label);
   packed->scales = allocate(size_t(tiles * groups * kTile) * 2, Kind::Weights, label + ".scales");
-  const bool has_zeros = std::holds_alternative<GptqScales>(source.scales);
-  if (has_zeros)
+  if (matrix.has_zeros)
     packed->zeros = allocate(size_t(tiles * groups * kTile), Kind::Weights, label + ".zeros");
   {
-    const GroupScales decoded = decode_scales(source, allocate, Kind::Staging, label + ".staging");
+    const GroupScales decoded = matrix.scales(allocate, Kind::Staging, label + ".staging");
     for (int64_t g = 0; g < groups; g++)
-      for (int64_t n = 0; n < source.out; n++) {
+      for (int64_t n = 0; n < matrix.out; n++) {
         const int64_t to = (n / kTile * groups + g) * kTile + n % kTile;
-        packed->scales->as<uint16_t>()[to] = decoded.scale->as<uint16_t>()[g * source.out + n];
-        if (has_zeros)
-          packed->zeros->as<uint8_t>()[to] = decoded.zero->as<uint8_t>()[g * source.out + n];
+        packed->scales->as<uint16_t>()[to] = decoded.scale->as<uint16_t>()[g * matrix.out + n];
+        if (matrix.has_zeros)
+          packed->zeros->as<uint8_t>()[to] = decoded.zero->as<uint8_t>()[g * matrix.out + n];
       }
   }
 
-  const std::vector<CodePlace> places = code_places(source);
-  const int64_t qrows = source.qrows();
-  int64_t width = std::max<int64_t>(kStagingBytes / (qrows * 4) / kTile, 1) * kTile;
+  int64_t width = std::max<int64_t>(kStagingBytes / (matrix.words * 4) / kTile, 1) * kTile;
   width = std::min(width, tiles * kTile);
-  const BufferPtr staging = allocate(size_t(qrows * width) * 4, Kind::Staging, label + ".staging");
+  const BufferPtr staging =
+      allocate(size_t(matrix.words * width) * 4, Kind::Staging, label + ".staging");
   uint32_t* words = staging->as<uint32_t>();
 
-  for (int64_t column = 0; column < source.out; column += width) {
-    const int64_t columns = std::min(width, source.out - column);
-    source.words.read(uint64_t(column) * 4, words, size_t(columns) * 4, size_t(qrows),
-                      uint64_t(source.out) * 4);
+  for (int64_t column = 0; column < matrix.out; column += width) {
+    const int64_t columns = std::min(width, matrix.out - column);
+    matrix.codes.read(uint64_t(column) * 4, words, size_t(columns) * 4, size_t(matrix.words),
+                      uint64_t(matrix.out) * 4);
     pool.parallel((columns + kTile - 1) / kTile, [&](int64_t tile, int) {
       const int64_t count = std::min<int64_t>(kTile, columns - tile * kTile);
       std::byte* target = packed->codes->data() + (column / kTile + tile) * packed->tile_bytes;
@@ -112,7 +109,8 @@ std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& a
           uint8_t codes[kChunk][kTile] = {};
           for (int i = 0; i < kChunk; i++)
             if (row[i] >= 0)
-              decode_row(places[size_t(row[i])], words + tile * kTile, columns, count, codes[i]);
+              decode_row(matrix.places[size_t(row[i])], words + tile * kTile, columns, count,
+                         codes[i]);
           pack_chunk(group.bits, codes, target);
         }
     });

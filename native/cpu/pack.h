@@ -51,7 +51,7 @@ class ThreadPool;
 // Reads the codes in strips of columns, so that staging stays below `kStagingBytes` whatever the
 // matrix.
 inline constexpr int64_t kStagingBytes = int64_t(32) << 20;
-std::shared_ptr<PackedMatrix> pack(const QuantSource& source, const Allocator& allocate,
+std::shared_ptr<PackedMatrix> pack(const AffineMatrix& matrix, const Allocator& allocate,
                                    const std::string& label, ThreadPool& pool);
 
 // Packs the codes [32][16] of one chunk of one tile: exposed for tests.

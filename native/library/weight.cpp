@@ -24,37 +24,43 @@ class Load {
     source_.fetch = fetch_for_library;
   }
 
-  void describe(const FloatSource& from) {
+  void describe(const WeightSource& from) {
     weight_.shape = from.shape;
-    source_.dtype = int32_t(from.dtype);
     source_.rank = int32_t(from.shape.size());
     for (size_t i = 0; i < from.shape.size(); i++) source_.dims[i] = from.shape[i];
-    add_piece(EXL_PIECE_DATA, from.data);
+    if (from.format->affine)
+      describe_affine(from);
+    else
+      describe_plain(from.piece("data"));
   }
 
-  void describe(const QuantSource& from) {
-    weight_.shape = {from.out, from.in};
+  void describe_plain(const WeightPiece& data) {
+    source_.dtype = int32_t(data.dtype);
+    add_piece(EXL_PIECE_DATA, data.bytes);
+  }
+
+  void describe_affine(const WeightSource& from) {
+    const AffineMatrix matrix(from);
     source_.quantised = 1;
-    source_.rank = 2;
-    source_.dims[0] = from.out, source_.dims[1] = from.in;
-    for (const QuantGroup& group : from.groups)
+    for (const QuantGroup& group : matrix.groups)
       groups_.push_back({group.bits, int32_t(group.rows)});
     source_.groups = groups_.data();
     source_.group_count = int32_t(groups_.size());
-    source_.code_rows = from.qrows();
-    add_piece(EXL_PIECE_CODES, from.words);
-    if (const auto* exl2 = std::get_if<Exl2Scales>(&from.scales)) {
-      add_piece(EXL_PIECE_SCALE_CODES, exl2->codes);
-      add_piece(EXL_PIECE_SCALE_MAX, in_memory(exl2->max));
+    source_.code_rows = matrix.words;
+    add_piece(EXL_PIECE_CODES, matrix.codes);
+    if (from.format == &formats::exl2) {
+      add_piece(EXL_PIECE_SCALE_CODES, from.piece("scales").bytes);
+      add_piece(EXL_PIECE_SCALE_MAX, from.piece("maxima").bytes);
     } else {
-      const auto& gptq = std::get<GptqScales>(from.scales);
-      source_.scale_type = int32_t(gptq.dtype);
-      source_.zero_offset = gptq.zero_offset;
-      add_piece(EXL_PIECE_SCALES, gptq.data);
-      add_piece(EXL_PIECE_ZERO_CODES, gptq.zeros);
+      source_.scale_type = int32_t(from.piece("scales").dtype);
+      source_.zero_offset = int32_t(from.numbers.find("zeroOffset")->second);
+      add_piece(EXL_PIECE_SCALES, from.piece("scales").bytes);
+      add_piece(EXL_PIECE_ZERO_CODES, from.piece("zeros").bytes);
     }
-    add_piece(EXL_PIECE_FEATURES, in_memory(from.permutation));
-    add_piece(EXL_PIECE_STORED_ROWS, in_memory(from.stored_rows));
+    for (const auto& [name, pieces] : {std::pair{"permutation", std::vector{EXL_PIECE_FEATURES}},
+                                       {"order", {EXL_PIECE_FEATURES, EXL_PIECE_STORED_ROWS}}})
+      if (const auto found = from.pieces.find(name); found != from.pieces.end())
+        for (const int piece : pieces) add_piece(piece, found->second.bytes);
   }
 
   void run() {
@@ -68,16 +74,6 @@ class Load {
   }
 
  private:
-  // The vector belongs to who called.
-  template <typename T>
-  static ByteSource in_memory(const std::vector<T>& values) {
-    ByteSource source;
-    source.length = values.size() * sizeof(T);
-    const auto* data = reinterpret_cast<const std::byte*>(values.data());
-    source.memory = std::shared_ptr<const std::byte>(std::shared_ptr<void>(), data);
-    return source;
-  }
-
   void add_piece(int piece, ByteSource from) {
     source_.piece_bytes[piece] = from.length;
     pieces_[size_t(piece)] = std::move(from);
@@ -162,7 +158,7 @@ std::shared_ptr<Weight> load_library_weight(const std::shared_ptr<LibraryDevice>
   auto weight = std::make_shared<LibraryWeight>();
   weight->device = device;
   Load load(*device, allocate, *weight, label);
-  std::visit([&](const auto& from) { load.describe(from); }, source);
+  load.describe(source);
   load.run();
   return weight;
 }

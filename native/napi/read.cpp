@@ -13,15 +13,14 @@ namespace {
 }
 
 Dtype dtype(const std::string& name) {
-  for (const Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16})
+  for (const Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32})
     if (name == dtype_name(candidate)) return candidate;
   throw Error(Code::FormatUnsupported, "weights of type " + name + " are not supported");
 }
 
 using LoaderPtr = std::shared_ptr<Loader>;
 
-ByteSource bytes(const Napi::Object& parent, const char* name, const LoaderPtr& loader) {
-  const Napi::Value value = field(parent, name);
+ByteSource bytes(const Napi::Value& value, const LoaderPtr& loader) {
   ByteSource source;
   if (value.IsTypedArray()) {
     const auto typed = value.As<Napi::TypedArray>();
@@ -32,49 +31,12 @@ ByteSource bytes(const Napi::Object& parent, const char* name, const LoaderPtr& 
     source.memory = std::shared_ptr<const std::byte>(copy, copy.get());
     return source;
   }
-  if (!loader) fail(name, "a typed array");
-  const Napi::Object region = object(value, name);
+  if (!loader) fail("data", "a typed array");
+  const Napi::Object region = object(value, "data");
   source.loader = loader;
   source.path = text(region, "file");
   source.offset = uint64_t(integer(region, "offset"));
   source.length = uint64_t(integer(region, "length"));
-  return source;
-}
-
-FloatSource float_source(const Napi::Object& from, const LoaderPtr& loader) {
-  FloatSource source{dtype(text(from, "dtype")), shape(from, "shape"), bytes(from, "data", loader)};
-  int64_t count = 1;
-  for (const int64_t d : source.shape) {
-    if (d < 1 || d > (int64_t(1) << 40) / count)
-      throw Error(Code::ShapeMismatch, shape_text(source.shape) + " is out of range");
-    count *= d;
-  }
-  const uint64_t expected = uint64_t(count) * dtype_size(source.dtype);
-  if (source.shape.empty() || source.shape.size() > 2 || source.data.length != expected)
-    throw Error(Code::ShapeMismatch, "a tensor " + shape_text(source.shape) + " of " +
-                                         dtype_name(source.dtype) + " has " +
-                                         std::to_string(source.data.length) + " bytes, expected " +
-                                         std::to_string(expected));
-  return source;
-}
-
-QuantSource quant_source(const Napi::Object& from, const LoaderPtr& loader) {
-  QuantSource source;
-  source.in = integer(from, "inFeatures");
-  source.out = integer(from, "outFeatures");
-  const std::vector<int32_t> groups = numbers<int32_t>(from, "groups");
-  for (size_t i = 0; i + 1 < groups.size(); i += 2)
-    source.groups.push_back({groups[i], groups[i + 1]});
-  source.permutation = numbers<int32_t>(from, "permutation");
-  source.stored_rows = numbers<int32_t>(from, "storedRows");
-  source.words = bytes(from, "words", loader);
-  const Napi::Object scales = object(field(from, "scales"), "scales");
-  if (text(scales, "kind") == "exl2")
-    source.scales = Exl2Scales{bytes(scales, "codes", loader), numbers<uint16_t>(scales, "max")};
-  else
-    source.scales = GptqScales{dtype(text(scales, "dtype")), bytes(scales, "data", loader),
-                               bytes(scales, "zeros", loader), int(integer(scales, "zeroOffset"))};
-  source.validate();
   return source;
 }
 
@@ -131,8 +93,18 @@ Shape shape(const Napi::Object& object, const char* name) {
 }
 
 WeightSource weight_source(const Napi::Object& from, LoaderPtr loader) {
-  if (text(from, "format") == "float") return float_source(from, loader);
-  return quant_source(from, loader);
+  WeightSource source{&find_format(text(from, "format")), shape(from, "shape"), {}, {}};
+  const Napi::Object pieces = object(field(from, "pieces"), "pieces");
+  for (const Piece& declared : source.format->pieces) {
+    if (!has(pieces, declared.name)) continue;
+    const Napi::Object piece = object(field(pieces, declared.name), declared.name);
+    source.pieces[declared.name] = {dtype(text(piece, "dtype")), shape(piece, "shape"),
+                                    bytes(field(piece, "data"), loader)};
+  }
+  for (const char* name : source.format->numbers)
+    source.numbers[name] = number(object(field(from, "numbers"), "numbers"), name);
+  source.validate();
+  return source;
 }
 
 }  // namespace exl

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "core/program.h"
-#include "quant/source.h"
+#include "formats/weight_source.h"
 
 namespace exl {
 

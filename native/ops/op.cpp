@@ -1,7 +1,6 @@
 #include "ops/op.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <sstream>
@@ -85,107 +84,20 @@ void check_attribute(const Op& op, const Attribute& attribute, double value) {
                                          taken(attribute.takes) + "; got " + number_text(value));
 }
 
-namespace {
-
-struct Binding {
-  Dims dims;
-  std::map<std::string, std::string, std::less<>> from;  // the input each name was first seen in
-  Shape leading;
-  bool has_leading = false;
-};
-
-std::vector<std::string> words(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> result;
-  for (std::string word; stream >> word;) result.push_back(word);
-  return result;
-}
-
-std::string size_text(int64_t size) {
-  return size == kRows ? "rows" : size == kOutputs ? "outputs" : std::to_string(size);
-}
-
-// Matches one alternative; returns an objection or nothing.
-std::string match(const std::string& pattern, const char* port, const Shape& shape,
-                  Binding& binding) {
-  std::vector<std::string> names = words(pattern);
-  const bool leading = !names.empty() && names[0] == "...";
-  if (leading) names.erase(names.begin());
-  if (leading ? shape.size() < names.size() : shape.size() != names.size())
-    return std::string(port) + " is " + shape_text(shape) + ", expected [" + pattern + "]";
-
-  const size_t skipped = shape.size() - names.size();
-  if (leading) {
-    const Shape lead(shape.begin(), shape.begin() + long(skipped));
-    if (binding.has_leading && lead != binding.leading)
-      return std::string(port) + " is " + shape_text(shape) + ", expected to begin with " +
-             shape_text(binding.leading);
-    binding.leading = lead;
-    binding.has_leading = true;
-  }
-  for (size_t i = 0; i < names.size(); i++) {
-    const int64_t size = shape[skipped + i];
-    if (std::isdigit(static_cast<unsigned char>(names[i][0]))) {
-      if (size != std::stoll(names[i]))
-        return std::string(port) + " is " + shape_text(shape) + ", expected [" + pattern + "]";
-      continue;
-    }
-    const auto [known, fresh] = binding.dims.emplace(names[i], size);
-    if (fresh)
-      binding.from.emplace(names[i], port);
-    else if (known->second != size)
-      return names[i] + " is " + size_text(known->second) + " in " + binding.from[names[i]] +
-             " but " + size_text(size) + " in " + port;
-  }
-  return {};
-}
-
-std::string bind_alternatives(const char* patterns, const char* port, const Shape& shape,
-                              Binding& binding) {
-  std::istringstream stream(patterns);
-  std::string objection;
-  for (std::string pattern; std::getline(stream, pattern, '|');) {
-    Binding attempt = binding;
-    objection = match(pattern, port, shape, attempt);
-    if (objection.empty()) {
-      binding = std::move(attempt);
-      return {};
-    }
-  }
-  return objection;
-}
-
-}  // namespace
-
 std::vector<Shape> infer_shapes(const Op& op, const std::vector<Shape>& inputs) {
-  Binding binding;
+  const auto require = [&](const std::string& objection) {
+    if (!objection.empty())
+      throw Error(Code::ShapeMismatch, std::string(op.name) + ": " + objection);
+  };
+  DimBinding binding;
   const std::vector<const Port*> ports = op.input_ports(inputs.size());
-  for (size_t i = 0; i < inputs.size(); i++) {
-    const Port& port = *ports[i];
-    if (inputs[i].empty() && port.optional) continue;
-    const std::string objection = bind_alternatives(port.dims, port.name, inputs[i], binding);
-    if (!objection.empty())
-      throw Error(Code::ShapeMismatch, std::string(op.name) + ": " + objection);
-  }
-  if (op.objects) {
-    const std::string objection = op.objects(binding.dims);
-    if (!objection.empty())
-      throw Error(Code::ShapeMismatch, std::string(op.name) + ": " + objection);
-  }
+  for (size_t i = 0; i < inputs.size(); i++)
+    if (!inputs[i].empty() || !ports[i]->optional)
+      require(binding.bind(ports[i]->dims, ports[i]->name, inputs[i]));
+  if (op.objects) require(op.objects(binding.dims()));
 
   std::vector<Shape> outputs;
-  for (const Port& port : op.outputs) {
-    Shape shape;
-    for (const std::string& name : words(port.dims)) {
-      if (name == "...")
-        shape.insert(shape.end(), binding.leading.begin(), binding.leading.end());
-      else if (std::isdigit(static_cast<unsigned char>(name[0])))
-        shape.push_back(std::stoll(name));
-      else
-        shape.push_back(binding.dims.at(name));
-    }
-    outputs.push_back(std::move(shape));
-  }
+  for (const Port& port : op.outputs) outputs.push_back(binding.shape(port.dims));
   return outputs;
 }
 

@@ -3,13 +3,12 @@
 // recorded it.
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/tensor.h"
+#include "base/dims.h"
 
 namespace exl {
 
@@ -27,8 +26,7 @@ enum class Result {
   Int,
 };
 
-// `dims` names dimensions in order: equal names must be equal sizes, "..." takes any leading
-// dimensions, digits stand for themselves, "|" separates alternatives.
+// `dims` is a pattern of base/dims.h.
 struct Port {
   const char* name;
   PortKind kind;
@@ -55,8 +53,6 @@ struct Attribute {
   bool required;
   Takes takes = Takes::Number;
 };
-
-using Dims = std::map<std::string, int64_t, std::less<>>;
 
 struct Op {
   const char* name;

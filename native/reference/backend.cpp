@@ -1,39 +1,50 @@
 #include "base/float16.h"
-#include "quant/decode.h"
 #include "reference/reference.h"
 
 namespace exl::reference {
 
 namespace {
 
-std::shared_ptr<Weight> load_float(const FloatSource& source, const Allocator& allocate,
+std::string plain_refuses(const WeightSource& source) {
+  return source.format == &formats::plain ? "" : "it is quantised";
+}
+
+std::shared_ptr<Weight> load_plain(Backend&, const WeightSource& source, const Allocator& allocate,
                                    const std::string& label) {
+  const auto& [dtype, shape, bytes] = source.piece("data");
   auto weight = std::make_shared<PlainWeight>();
-  weight->shape = source.shape;
-  weight->dtype = source.dtype;
-  weight->data = source.data.to_buffer(allocate, Kind::Weights, dtype_size(source.dtype), label);
+  weight->shape = shape;
+  weight->dtype = dtype;
+  weight->data = bytes.to_buffer(allocate, Kind::Weights, dtype_size(dtype), label);
   return weight;
 }
 
-std::shared_ptr<Weight> load_quant(const QuantSource& source, const Allocator& allocate,
-                                   const std::string& label) {
+std::string affine_refuses(const WeightSource& source) {
+  return source.format->affine ? "" : "it is not affine";
+}
+
+std::shared_ptr<Weight> load_affine(Backend&, const WeightSource& source, const Allocator& allocate,
+                                    const std::string& label) {
+  const AffineMatrix matrix(source);
   auto weight = std::make_shared<QuantWeight>();
-  weight->shape = {source.out, source.in};
-  weight->groups = source.groups;
-  const std::vector<CodePlace> places = code_places(source);
+  weight->shape = source.shape;
+  weight->groups = matrix.groups;
   int64_t p = 0;
-  for (size_t g = 0; g < source.groups.size(); g++)
-    for (int64_t row = 0; row < source.groups[g].rows; row++, p++) {
-      const CodePlace& place = places[size_t(p)];
-      const int64_t feature = source.permutation.empty() ? p : source.permutation[size_t(p)];
-      weight->rows.push_back({place.qrow, place.shift, place.bits, int64_t(g), feature});
+  for (size_t g = 0; g < matrix.groups.size(); g++)
+    for (int64_t row = 0; row < matrix.groups[g].rows; row++, p++) {
+      const CodePlace& place = matrix.places[size_t(p)];
+      const int64_t feature = matrix.features.empty() ? p : matrix.features[size_t(p)];
+      weight->rows.push_back({place, int64_t(g), feature});
     }
-  weight->words = source.words.to_buffer(allocate, Kind::Weights, sizeof(uint32_t), label);
-  const GroupScales decoded = decode_scales(source, allocate, Kind::Weights, label);
+  weight->words = matrix.codes.to_buffer(allocate, Kind::Weights, sizeof(uint32_t), label);
+  const GroupScales decoded = matrix.scales(allocate, Kind::Weights, label);
   weight->scales = decoded.scale;
   weight->zeros = decoded.zero;
   return weight;
 }
+
+constexpr Layout kLayouts[] = {{"plain", plain_refuses, load_plain},
+                               {"affine", affine_refuses, load_affine}};
 
 struct ReferenceBackend : Backend {
   const char* name() const override { return "reference"; }
@@ -46,12 +57,7 @@ struct ReferenceBackend : Backend {
               rope_kernels, sample_kernels});
     return all;
   }
-  std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
-                               const std::string& label) override {
-    if (const auto* plain = std::get_if<FloatSource>(&source))
-      return load_float(*plain, allocate, label);
-    return load_quant(std::get<QuantSource>(source), allocate, label);
-  }
+  Layouts layouts() const override { return kLayouts; }
 };
 
 }  // namespace
@@ -73,7 +79,7 @@ void QuantWeight::row(int64_t p, std::vector<double>& values) const {
   const PackedRow& place = rows[size_t(p)];
   const int64_t out = shape[0];
   std::vector<uint8_t> codes(size_t(out), 0);
-  decode_row({place.qrow, place.shift, place.bits}, words->as<uint32_t>(), out, out, codes.data());
+  decode_row(place.code, words->as<uint32_t>(), out, out, codes.data());
   values.resize(size_t(out));
   for (int64_t n = 0; n < out; n++) {
     const int64_t at = place.group * out + n;

@@ -14,10 +14,8 @@ struct PlainWeight : Weight {
   double at(int64_t index) const;
 };
 
-// Where the codes of one packed row are, and what they multiply.
 struct PackedRow {
-  int64_t qrow;
-  int shift, bits;
+  CodePlace code;
   int64_t group;
   int64_t feature;  // the input it multiplies
 };

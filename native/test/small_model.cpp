@@ -41,24 +41,34 @@ std::vector<std::byte> random_halves(int64_t count, unsigned seed, float scale) 
   });
 }
 
-FloatSource floats(Shape shape, unsigned seed, float scale) {
+WeightSource plain(Shape shape, ByteSource data) {
+  WeightSource source{&formats::plain, shape, {}, {}};
+  source.pieces["data"] = {Dtype::F16, std::move(shape), std::move(data)};
+  source.validate();
+  return source;
+}
+
+WeightSource floats(Shape shape, unsigned seed, float scale) {
   const int64_t count = element_count(shape);
-  return {Dtype::F16, std::move(shape), in_memory(random_halves(count, seed, scale))};
+  return plain(std::move(shape), in_memory(random_halves(count, seed, scale)));
 }
 
 // 4 bits, two groups, rows of the input in an order of its own.
-QuantSource quantised(int64_t in, int64_t out, unsigned seed) {
+WeightSource quantised(int64_t in, int64_t out, unsigned seed) {
   std::mt19937 random(seed);
   const auto word = [&](int64_t) { return uint32_t(random()); };
-  QuantSource source;
-  source.in = in, source.out = out;
-  source.groups = {{4, in / 2}, {4, in / 2}};
-  for (int64_t p = 0; p < in; p++) source.permutation.push_back(int32_t(p * (2 * seed + 1) % in));
-  source.words = in_memory(bytes_of<uint32_t>(in * 4 / 32 * out, word));
-  source.scales = GptqScales{
-      Dtype::F16,
-      in_memory(bytes_of<uint16_t>(2 * out, [](int64_t) { return float_to_half(0.01f); })),
-      in_memory(bytes_of<uint32_t>(2 * out / 8, word)), 1};
+  const auto row = [&](int64_t p) { return int32_t(p * (2 * seed + 1) % in); };
+  const auto pair = [&](int64_t i) { return int32_t(i % 2 ? in / 2 : 4); };
+  const auto scale = [](int64_t) { return float_to_half(0.01f); };
+  WeightSource source{&formats::gptq, {out, in}, {}, {{"zeroOffset", 1}}};
+  const auto add = [&](const char* name, Dtype dtype, Shape shape, std::vector<std::byte> bytes) {
+    source.pieces[name] = {dtype, std::move(shape), in_memory(std::move(bytes))};
+  };
+  add("codes", Dtype::I32, {in / 8, out}, bytes_of<uint32_t>(in / 8 * out, word));
+  add("scales", Dtype::F16, {2, out}, bytes_of<uint16_t>(2 * out, scale));
+  add("zeros", Dtype::I32, {2, out / 8}, bytes_of<uint32_t>(2 * out / 8, word));
+  add("groups", Dtype::I32, {2, 2}, bytes_of<int32_t>(4, pair));
+  add("order", Dtype::I32, {in}, bytes_of<int32_t>(in, row));
   source.validate();
   return source;
 }
@@ -88,7 +98,7 @@ void SmallModel::load(bool long_table) {
     source.path = kFile;
     source.length = table.size();
     source.loader = std::make_shared<Loader>(LoadMode::Buffered, allocate_);
-    load(FloatSource{Dtype::F16, {rows, kHidden}, source}, "table");
+    load(plain({rows, kHidden}, source), "table");
   }
   std::remove(kFile);
   load(floats({kHidden}, 2, 1), "norm_in");

@@ -3,7 +3,7 @@ import {afterAll, describe, expect, test} from 'vitest';
 import {Tensor} from '../../lib/eager/index.js';
 import {type Once, runOnce} from '../../lib/eager/run.js';
 import {Device, type DeviceKind, Handle, resolveDevice} from '../../lib/memory/index.js';
-import {addon, type Slots, type WeightSource} from '../../lib/native/index.js';
+import {addon, plainSource, type Slots, type WeightSource} from '../../lib/native/index.js';
 import type {CacheTypeName} from '../../lib/options/index.js';
 import {CacheLayer, type Recorder, type Value, Weight, WeightStore} from '../../lib/program/index.js';
 import {roundToHalf} from '../../lib/weights/half.js';
@@ -163,9 +163,10 @@ function inHalves(built: Case): Case {
 }
 
 function weightInHalves(source: WeightSource): WeightSource {
-	if (source.format !== 'float' || source.dtype !== 'F32' || !(source.data instanceof Uint8Array)) return source;
-	const values = new Float32Array(Uint8Array.from(source.data).buffer).map(roundToHalf);
-	return {...source, data: new Uint8Array(values.buffer)};
+	const {data} = source.pieces;
+	if (data?.dtype !== 'F32' || !(data.data instanceof Uint8Array)) return source;
+	const values = new Float32Array(Uint8Array.from(data.data).buffer).map(roundToHalf);
+	return plainSource({...data, data: new Uint8Array(values.buffer)});
 }
 
 /** The value of one case on one device. */
@@ -212,8 +213,7 @@ export async function compute(
 }
 
 function toWeight(name: string, source: WeightSource): Weight {
-	const shape = source.format === 'float' ? source.shape : [source.outFeatures, source.inFeatures];
-	return new Weight(name, shape, async () => source);
+	return new Weight(name, source.shape, async () => source);
 }
 
 function createCache(device: Device, size: Cache, keep: (object: {dispose(): void}) => unknown) {

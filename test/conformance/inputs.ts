@@ -1,4 +1,4 @@
-import type {FloatSource, FloatType} from '../../lib/native/index.js';
+import {type FloatType, plainSource, type WeightSource} from '../../lib/native/index.js';
 import {bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf, roundToHalf} from '../../lib/weights/half.js';
 import {seededRandom} from '../support/random.js';
 import type {Array64} from './harness.js';
@@ -30,9 +30,9 @@ const rounded = {
 };
 
 /** A plain weight and the values it really holds. */
-export function floatWeight({shape, values}: Array64, dtype: FloatType): {source: FloatSource; values: Float64Array} {
+export function floatWeight({shape, values}: Array64, dtype: FloatType): {source: WeightSource; values: Float64Array} {
 	return {
-		source: {format: 'float', dtype, shape, data: bytesOf[dtype](values)},
+		source: plainSource({dtype, shape, data: bytesOf[dtype](values)}),
 		values: values.map(rounded[dtype]),
 	};
 }

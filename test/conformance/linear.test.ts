@@ -1,6 +1,6 @@
 import {describe, expect, test} from 'vitest';
 import {Device} from '../../lib/memory/index.js';
-import type {FloatType, QuantSource} from '../../lib/native/index.js';
+import type {FloatType, WeightSource} from '../../lib/native/index.js';
 import {linear} from '../../lib/ops/index.js';
 import {linearSource} from '../../lib/weights/index.js';
 import {cpuTargets} from '../support/cpu-targets.js';
@@ -51,19 +51,20 @@ const floatCases = Object.fromEntries(
 conformance('linear, plain weights', floatCases);
 
 /** The source of a packed matrix, its bytes in memory. */
-async function quantSource({tensors, inFeatures, outFeatures}: Packed, version: 1 | 2 = 1): Promise<QuantSource> {
-	const {weight} = await linearSource(inMemory(tensors), 'linear', {inFeatures, outFeatures, gptq: {version}});
-	const {scales} = weight as QuantSource;
-	const bytes = (name: string) => tensors.get(`linear.${name}`)!.data;
-	if (scales.kind === 'exl2') {
-		const codes = bytes('q_scale');
-		return {...(weight as QuantSource), words: bytes('q_weight'), scales: {...scales, codes}};
-	}
-	const inBytes = {...scales, data: bytes('scales'), zeros: bytes('qzeros')};
-	return {...(weight as QuantSource), words: bytes('qweight'), scales: inBytes};
+async function quantSource({tensors, inFeatures, outFeatures}: Packed, version: 1 | 2 = 1): Promise<WeightSource> {
+	const files = inMemory(tensors);
+	const {weight} = await linearSource(files, 'linear', {inFeatures, outFeatures, gptq: {version}});
+	const names =
+		weight.format === 'exl2'
+			? {codes: 'q_weight', scales: 'q_scale'}
+			: {codes: 'qweight', scales: 'scales', zeros: 'qzeros'};
+	const inBytes = Object.entries(names).map(([piece, name]) => {
+		return [piece, {...weight.pieces[piece]!, data: tensors.get(`linear.${name}`)!.data}] as const;
+	});
+	return {...weight, pieces: {...weight.pieces, ...Object.fromEntries(inBytes)}};
 }
 
-function quantCase(packed: Packed, source: QuantSource, rows: number): Case {
+function quantCase(packed: Packed, source: WeightSource, rows: number): Case {
 	const {inFeatures: inputs, outFeatures: out, dequantised: w} = packed;
 	const x = normal([rows, inputs], 7);
 	/** A bound on the largest activation of any span. */
@@ -135,7 +136,7 @@ const gptq = {
 
 const v2 = packGptq({inFeatures: 64, outFeatures: 24, groupSize: 32, version: 2});
 
-const sources = new Map<Packed, QuantSource>();
+const sources = new Map<Packed, WeightSource>();
 for (const packed of [...Object.values(exl2), ...Object.values(gptq)]) sources.set(packed, await quantSource(packed));
 sources.set(v2, await quantSource(v2, 2));
 

@@ -1,5 +1,5 @@
 import {Device, type DeviceKind, Handle} from '../../lib/memory/index.js';
-import {addon, type StepReply} from '../../lib/native/index.js';
+import {addon, plainSource, type StepReply} from '../../lib/native/index.js';
 import {embed, gatherRows, sample} from '../../lib/ops/index.js';
 import {Program, Recorder, Weight, WeightStore} from '../../lib/program/index.js';
 
@@ -37,7 +37,7 @@ export class Bigram {
 		const device = Device.acquire(kind);
 		const weights = new WeightStore(device, 'bigram');
 		const data = new Uint8Array(table.buffer, table.byteOffset, table.byteLength);
-		const weight = new Weight('bigram', shape, async () => ({format: 'float', dtype: 'F32', shape, data}));
+		const weight = new Weight('bigram', shape, async () => plainSource({dtype: 'F32', shape, data}));
 		await weights.load([weight]);
 
 		// Nothing is kept in the cache; it is what makes sequences of the rows.

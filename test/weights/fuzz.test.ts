@@ -1,9 +1,10 @@
 import {expect, it} from 'vitest';
 import {isExlError} from '../../lib/errors/index.js';
-import type {QuantSource} from '../../lib/native/index.js';
+import type {WeightSource} from '../../lib/native/index.js';
 import {linearSource} from '../../lib/weights/linear.js';
 import {headerLength, parseHeader} from '../../lib/weights/safetensors.js';
 import {WeightFiles} from '../../lib/weights/weight-files.js';
+import {readInts} from '../support/dequantize.js';
 import {packExl2, packGptq} from '../support/quantize.js';
 import {type Random, seededRandom} from '../support/random.js';
 import {encodeSafetensors, frame, type Tensor, tensor} from '../support/safetensors.js';
@@ -49,7 +50,7 @@ const strange = [
 ];
 
 /** What a loader does with a file, without a file. */
-async function load(file: Buffer): Promise<{source: QuantSource | undefined; bytes: number}> {
+async function load(file: Buffer): Promise<{source: WeightSource | undefined; bytes: number}> {
 	const length = headerLength(file.subarray(0, 8), 'fuzz', file.length);
 	const {tensors} = parseHeader(file.subarray(8, 8 + length), 'fuzz', file.length);
 	const files = new WeightFiles(tensors, async ({offset, length}) => file.subarray(offset, offset + length));
@@ -68,33 +69,33 @@ async function survives(file: Buffer): Promise<'loaded' | 'refused'> {
 	}
 }
 
-function checkSource(
-	{inFeatures, outFeatures, groups, permutation, storedRows, words, scales}: QuantSource,
-	bytes: number,
-) {
+function checkSource(source: WeightSource, bytes: number) {
+	const [outFeatures, inFeatures] = source.shape as [number, number];
+	const groups = readInts(source, 'groups')!;
 	const pairs = Array.from({length: groups.length / 2}, (_, i) => ({bits: groups[2 * i]!, rows: groups[2 * i + 1]!}));
 	const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
 	const cells = pairs.length * outFeatures;
 
 	expect(pairs.every(({bits, rows}) => bits >= 2 && bits <= 8 && bits !== 7 && rows >= 0)).toBe(true);
 	expect(sum(pairs.map(({rows}) => rows))).toBe(inFeatures);
-	for (const order of [permutation, storedRows]) {
-		if (order) expect([...order].sort((a, b) => a - b)).toEqual(Array.from({length: inFeatures}, (_, i) => i));
-	}
+	const order = readInts(source, 'order') ?? readInts(source, 'permutation');
+	if (order) expect([...order].sort((a, b) => a - b)).toEqual(Array.from({length: inFeatures}, (_, i) => i));
 
-	const lengths = [{bytes: words, length: (sum(pairs.map(({bits, rows}) => bits * rows)) * outFeatures) / 8}];
-	if (scales.kind === 'exl2') {
-		lengths.push({bytes: scales.codes, length: cells / 2});
-		expect(scales.max.length).toBe(pairs.length);
-		expect(scales.max.every(bits => bits < 0x7c00 || bits === 0x8000)).toBe(true);
+	const {codes, scales, zeros, maxima} = source.pieces;
+	const lengths = [{piece: codes!, length: (sum(pairs.map(({bits, rows}) => bits * rows)) * outFeatures) / 8}];
+	if (source.format === 'exl2') {
+		const max = maxima!.data as Uint16Array;
+		lengths.push({piece: scales!, length: cells / 2});
+		expect(max.length).toBe(pairs.length);
+		expect(max.every(bits => bits < 0x7c00 || bits === 0x8000)).toBe(true);
 	} else {
-		lengths.push({bytes: scales.zeros, length: cells / 2});
-		lengths.push({bytes: scales.data, length: cells * (scales.dtype === 'F32' ? 4 : 2)});
+		lengths.push({piece: zeros!, length: cells / 2});
+		lengths.push({piece: scales!, length: cells * (scales!.dtype === 'F32' ? 4 : 2)});
 	}
-	for (const {bytes: place, length} of lengths) {
-		if (place instanceof Uint8Array) expect.fail('expected a place in the file');
-		expect(place.length).toBe(length);
-		expect(place.offset >= 8 && place.offset + length <= bytes).toBe(true);
+	for (const {piece, length} of lengths) {
+		if (!('file' in piece.data)) expect.fail('expected a place in the file');
+		expect(piece.data.length).toBe(length);
+		expect(piece.data.offset >= 8 && piece.data.offset + length <= bytes).toBe(true);
 	}
 }
 

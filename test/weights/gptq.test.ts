@@ -2,7 +2,7 @@ import {join} from 'node:path';
 import {expect, it} from 'vitest';
 import {openWeights} from '../../lib/weights/directory.js';
 import {type GptqOptions, gptqSource} from '../../lib/weights/gptq.js';
-import {dequantize} from '../support/dequantize.js';
+import {dequantize, readInts} from '../support/dequantize.js';
 import {temporaryDirectory} from '../support/directory.js';
 import {encodeGptq, type Packed, packGptq} from '../support/quantize.js';
 import {inMemory, type Tensor, tensor, writeSafetensors} from '../support/safetensors.js';
@@ -24,8 +24,8 @@ it.each([
 ])('reads $inFeatures rows in groups of $groupSize', async ({inFeatures, groupSize, groups}) => {
 	const packed = packGptq({inFeatures, outFeatures: 24, groupSize});
 	const source = await throughFile(packed, {groupSize});
-	expect([...source.groups]).toEqual(groups.flatMap(rows => [4, rows]));
-	expect(source.permutation ?? source.storedRows).toBeUndefined();
+	expect([...readInts(source, 'groups')!]).toEqual(groups.flatMap(rows => [4, rows]));
+	expect(source.pieces['order']).toBeUndefined();
 	expect(dequantize(source)).toEqual(packed.dequantised);
 });
 
@@ -45,7 +45,7 @@ it('takes a group size that is no power of two where one does not fit', async ()
 	const {tensors} = packGptq({inFeatures: 240, outFeatures: 8, groupSize: -1});
 	const files = inMemory(new Map([...tensors, ['linear.scales', scales], ['linear.qzeros', zeros]]));
 	const source = await gptqSource(files, 'linear', {inFeatures: 240, outFeatures: 8});
-	expect(source.groups.filter((_, i) => i % 2)).toEqual(new Int32Array(10).fill(24));
+	expect(readInts(source, 'groups')!.filter((_, i) => i % 2)).toEqual(new Int32Array(10).fill(24));
 });
 
 it.each([
@@ -55,9 +55,9 @@ it.each([
 ] as const)('sorts rows that are out of order: $groupSize, v$version, $scaleType', async options => {
 	const packed = packGptq({inFeatures: 160, outFeatures: 16, actOrder: true, ...options});
 	const source = await throughFile(packed, {version: options.version});
-	expect(source.scales).toMatchObject({dtype: options.scaleType, zeroOffset: options.version === 1 ? 1 : 0});
-	expect(source.storedRows).toEqual(source.permutation);
-	expect(new Set(source.permutation).size).toBe(160);
+	expect(source.pieces['scales']!.dtype).toBe(options.scaleType);
+	expect(source.numbers).toEqual({zeroOffset: options.version === 1 ? 1 : 0});
+	expect(new Set(readInts(source, 'order')).size).toBe(160);
 	expect(dequantize(source)).toEqual(packed.dequantised);
 });
 
@@ -74,19 +74,19 @@ it('keeps the order of rows within a group, and groups without rows', async () =
 		groupIndex: true,
 	});
 	const source = await throughFile(packed);
-	expect([...source.groups]).toEqual([4, 3, 4, 2, 4, 0, 4, 3]);
-	expect([...source.permutation!]).toEqual([1, 4, 7, 3, 5, 0, 2, 6]);
+	expect([...readInts(source, 'groups')!]).toEqual([4, 3, 4, 2, 4, 0, 4, 3]);
+	expect([...readInts(source, 'order')!]).toEqual([1, 4, 7, 3, 5, 0, 2, 6]);
 	expect(dequantize(source)).toEqual(packed.dequantised);
 });
 
 it('needs no permutation for a g_idx in order, and takes one of zeros as absent', async () => {
 	const packed = packGptq({inFeatures: 96, outFeatures: 8, groupSize: 48, groupIndex: true});
 	const source = await throughFile(packed, {groupSize: 1});
-	expect([...source.groups]).toEqual([4, 48, 4, 48]);
-	expect(source.permutation ?? source.storedRows).toBeUndefined();
+	expect([...readInts(source, 'groups')!]).toEqual([4, 48, 4, 48]);
+	expect(source.pieces['order']).toBeUndefined();
 
 	packed.tensors.set('linear.g_idx', tensor('I32', [96], new Int32Array(96)));
-	expect([...(await throughFile(packed, {groupSize: 48})).groups]).toEqual([4, 48, 4, 48]);
+	expect([...readInts(await throughFile(packed, {groupSize: 48}), 'groups')!]).toEqual([4, 48, 4, 48]);
 });
 
 const {tensors} = packGptq({inFeatures: 64, outFeatures: 32, groupSize: 32, groupIndex: true});

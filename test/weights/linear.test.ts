@@ -17,8 +17,8 @@ it('takes EXL2 before GPTQ before plain', async () => {
 	expect((await linearSource(inMemory(new Map([...float, ...gptq])), 'x', shape)).weight.format).toBe('gptq');
 	expect((await linearSource(inMemory(float), 'x', shape)).weight).toMatchObject({
 		format: 'float',
-		dtype: 'F32',
 		shape: [16, 32],
+		pieces: {data: {dtype: 'F32'}},
 	});
 	expect(linearFormat(inMemory(new Map()), 'x')).toBeUndefined();
 	await expect(linearSource(inMemory(new Map()), 'x', shape)).rejects.toMatchObject({
@@ -31,7 +31,7 @@ it('tells the columns asked for from those stored', async () => {
 	const padded = packExl2({key: 'x', groups: [{bits: 4, rows: 32}], outFeatures: 32}).tensors;
 	padded.set('x.bias', halves(...new Array<number>(32).fill(1)));
 	const source = await linearSource(inMemory(padded), 'x', {inFeatures: 32, outFeatures: 17});
-	expect(source).toMatchObject({outFeatures: 17, weight: {outFeatures: 32}, bias: {shape: [32]}});
+	expect(source).toMatchObject({outFeatures: 17, weight: {shape: [32, 32]}, bias: {shape: [32]}});
 });
 
 it('drops a bias of zeros from GPTQ only', async () => {
@@ -43,7 +43,7 @@ it('drops a bias of zeros from GPTQ only', async () => {
 
 	expect(await biasOf(gptq, zero)).toBeUndefined();
 	expect(await biasOf(gptq, negative)).toBeUndefined();
-	expect(await biasOf(gptq, one)).toMatchObject({dtype: 'F16', shape: [16]});
+	expect(await biasOf(gptq, one)).toMatchObject({shape: [16], pieces: {data: {dtype: 'F16'}}});
 	expect(await biasOf(exl2, zero)).toMatchObject({shape: [16]});
 	expect(await biasOf(float, zero)).toMatchObject({shape: [16]});
 	await expect(biasOf(gptq, halves(1))).rejects.toMatchObject({code: 'EXL_SHAPE_MISMATCH', op: 'x.bias'});
@@ -71,8 +71,8 @@ it('reads norms and embeddings', () => {
 	);
 	expect(vectorSource(files, 'norm.weight', [8], [4, 8])).toMatchObject({
 		format: 'float',
-		dtype: 'BF16',
 		shape: [4, 8],
+		pieces: {data: {dtype: 'BF16'}},
 	});
 	expect(() => vectorSource(files, 'norm.weight', [8], [2, 8])).toThrow(/is \[4, 8\], expected \[8\] or \[2, 8\]/);
 	expect(() => vectorSource(files, 'none.weight', [8])).toThrow(expect.objectContaining({code: 'EXL_MODEL_INVALID'}));

@@ -3,7 +3,7 @@
 
 #include "cuda/kernels/kernels.h"
 #include "cuda/quant_layout.h"
-#include "quant/decode.h"
+#include "formats/format.h"
 #include "test/emulator/test.h"
 
 namespace exl::test {
@@ -19,33 +19,63 @@ ByteSource bytes_of(std::vector<T> data) {
   return source;
 }
 
-// A matrix as it would be on disk, and as native/quant decodes it: [in, out], rows as stored.
+// A matrix as it would be on disk, and as native/formats decodes it: [in, out], rows as stored.
 struct Matrix {
-  QuantSource source;
+  WeightSource source;
   std::vector<double> decoded;
 
-  double at(int64_t k, int64_t n) const { return decoded[size_t(k * source.out + n)]; }
+  int64_t in() const { return source.shape[1]; }
+  int64_t out() const { return source.shape[0]; }
+  double at(int64_t k, int64_t n) const { return decoded[size_t(k * out() + n)]; }
+
+  template <typename T>
+  const T* data(const char* piece) const {
+    return reinterpret_cast<const T*>(source.piece(piece).bytes.memory.get());
+  }
+
+  void decode() {
+    const auto ledger = std::make_shared<Ledger>();
+    const Allocator allocate{ledger, "test"};
+    source.validate();
+    const AffineMatrix matrix(source);
+    const GroupScales scales = matrix.scales(allocate, Kind::Weights, "test");
+    const BufferPtr words = matrix.codes.to_buffer(allocate, Kind::Staging, 4, "words");
+    std::vector<uint8_t> codes(size_t(matrix.out));
+    int64_t k = 0;
+    for (size_t g = 0; g < matrix.groups.size(); g++)
+      for (int64_t row = 0; row < matrix.groups[g].rows; row++, k++) {
+        decode_row(matrix.places[size_t(k)], words->as<uint32_t>(), matrix.out, matrix.out,
+                   codes.data());
+        for (size_t n = 0; n < codes.size(); n++) {
+          const size_t at = g * codes.size() + n;
+          decoded.push_back(double(dequantise(codes[n], scales.zero->as<uint8_t>()[at],
+                                              scales.scale->as<uint16_t>()[at])));
+        }
+      }
+  }
 };
 
-void decode(Matrix& m) {
-  const auto ledger = std::make_shared<Ledger>();
-  const Allocator allocate{ledger, "test"};
-  m.source.validate();
-  const GroupScales scales = decode_scales(m.source, allocate, Kind::Weights, "test");
-  const auto places = code_places(m.source);
-  const BufferPtr words = m.source.words.to_buffer(allocate, Kind::Staging, 4, "words");
-  std::vector<uint8_t> codes(size_t(m.source.out));
-  int64_t k = 0;
-  for (size_t g = 0; g < m.source.groups.size(); g++)
-    for (int64_t row = 0; row < m.source.groups[g].rows; row++, k++) {
-      decode_row(places[size_t(k)], words->as<uint32_t>(), m.source.out, m.source.out,
-                 codes.data());
-      for (size_t n = 0; n < codes.size(); n++) {
-        const size_t at = g * codes.size() + n;
-        m.decoded.push_back(double(dequantise(codes[n], scales.zero->as<uint8_t>()[at],
-                                              scales.scale->as<uint16_t>()[at])));
-      }
-    }
+// What both formats have.
+Matrix bit_stream_matrix(const Format& format, const std::vector<QuantGroup>& groups, int64_t out,
+                         const std::vector<int32_t>& order, Random& random) {
+  int64_t in = 0, bits = 0;
+  std::vector<int32_t> pairs;
+  for (const QuantGroup& group : groups) {
+    in += group.rows;
+    bits += group.rows * group.bits;
+    pairs.push_back(group.bits);
+    pairs.push_back(int32_t(group.rows));
+  }
+  Matrix m;
+  m.source.format = &format;
+  m.source.shape = {out, in};
+  m.source.pieces["codes"] = {
+      Dtype::I32, {bits / 32, out}, bytes_of(random.words(size_t(bits / 32 * out)))};
+  m.source.pieces["groups"] = {Dtype::I32, {int64_t(groups.size()), 2}, bytes_of(pairs)};
+  if (!order.empty())
+    m.source.pieces[&format == &formats::gptq ? "order" : "permutation"] = {
+        Dtype::I32, {in}, bytes_of(order)};
+  return m;
 }
 
 std::vector<int32_t> shuffled(Random& random, int64_t count) {
@@ -58,24 +88,18 @@ std::vector<int32_t> shuffled(Random& random, int64_t count) {
 
 Matrix exl2_matrix(const std::vector<QuantGroup>& groups, int out, bool permuted) {
   Random random(21);
-  int64_t in = 0, qrows = 0;
-  for (const QuantGroup& group : groups) {
-    in += group.rows;
-    qrows += group.rows * group.bits / 32;
-  }
+  int64_t in = 0;
+  for (const QuantGroup& group : groups) in += group.rows;
+  const int64_t count = int64_t(groups.size());
   std::vector<uint16_t> largest(groups.size());
   // As small as they are in models, where a 256th of them is subnormal.
   for (uint16_t& m : largest) m = float_to_half(0.001f + 0.01f * float(random.below(100)) / 100);
-  Matrix m{.source = {.in = in,
-                      .out = out,
-                      .groups = groups,
-                      .permutation = permuted ? shuffled(random, in) : std::vector<int32_t>(),
-                      .stored_rows = {},
-                      .words = bytes_of(random.words(size_t(qrows * out))),
-                      .scales = Exl2Scales{bytes_of(random.words(groups.size() * size_t(out) / 8)),
-                                           largest}},
-           .decoded = {}};
-  decode(m);
+  const std::vector<int32_t> order = permuted ? shuffled(random, in) : std::vector<int32_t>();
+  Matrix m = bit_stream_matrix(formats::exl2, groups, out, order, random);
+  m.source.pieces["scales"] = {
+      Dtype::I32, {count, out / 8}, bytes_of(random.words(groups.size() * size_t(out) / 8))};
+  m.source.pieces["maxima"] = {Dtype::F16, {count}, bytes_of(largest)};
+  m.decode();
   return m;
 }
 
@@ -92,17 +116,14 @@ Matrix gptq_matrix(int in, int group_rows, int out, Dtype dtype, bool act_order)
     narrow[i] =
         dtype == Dtype::F16 ? float_to_half(wide[i]) : uint16_t(__float_as_uint(wide[i]) >> 16);
   const std::vector<int32_t> order = act_order ? shuffled(random, in) : std::vector<int32_t>();
-  Matrix m{.source = {.in = in,
-                      .out = out,
-                      .groups = groups,
-                      .permutation = order,
-                      .stored_rows = order,
-                      .words = bytes_of(random.words(size_t(in / 8 * out))),
-                      .scales =
-                          GptqScales{dtype, dtype == Dtype::F32 ? bytes_of(wide) : bytes_of(narrow),
-                                     bytes_of(random.words(count / 8)), 1}},
-           .decoded = {}};
-  decode(m);
+  Matrix m = bit_stream_matrix(formats::gptq, groups, out, order, random);
+  m.source.pieces["scales"] = {dtype,
+                               {int64_t(groups.size()), out},
+                               dtype == Dtype::F32 ? bytes_of(wide) : bytes_of(narrow)};
+  m.source.pieces["zeros"] = {
+      Dtype::I32, {int64_t(groups.size()), out / 8}, bytes_of(random.words(count / 8))};
+  m.source.numbers["zeroOffset"] = 1;
+  m.decode();
   return m;
 }
 
@@ -112,38 +133,37 @@ constexpr int kTuringShared = 64 << 10, kHopperShared = 227 << 10;
 // The matrix in device memory, by way of the repacking kernels.
 struct Loaded {
   explicit Loaded(const Matrix& m, int block_shared_bytes = kTuringShared) {
-    const QuantSource& s = m.source;
+    const AffineMatrix s(m.source);
     std::vector<std::pair<int, int64_t>> groups;
     for (const QuantGroup& group : s.groups) groups.push_back({group.bits, group.rows});
     layout = cuda::plan_quant_layout(groups);
     check(layout.objection.empty(), "there is a layout: " + layout.objection);
     std::vector<int32_t> places;
-    for (const CodePlace& place : code_places(s))
-      places.push_back(int32_t(place.qrow * 32 + place.shift));
+    for (const CodePlace& place : s.places)
+      places.push_back(int32_t(place.word * 32 + place.shift));
     const size_t strips = size_t(s.out + 31) / 32, scale_count = strips * s.groups.size() * 32;
     codes.assign(strips * size_t(layout.words_per_strip), 0xdeadbeef);
     scales = unset_halves(scale_count);
     zeros.assign(scale_count, 0xff);
-    for (const int32_t k : s.permutation) permutation.push_back(uint16_t(k));
+    for (const int32_t k : s.features) permutation.push_back(uint16_t(k));
 
-    cuda::repack_codes(nullptr, {reinterpret_cast<const uint32_t*>(s.words.memory.get()),
-                                 places.data(), layout.chunks.data(), codes.data(), int(s.in),
-                                 int(s.out), layout.words_per_strip});
-    const auto* gptq = std::get_if<GptqScales>(&s.scales);
+    cuda::repack_codes(nullptr, {m.data<uint32_t>("codes"), places.data(), layout.chunks.data(),
+                                 codes.data(), int(s.in), int(s.out), layout.words_per_strip});
+    const bool gptq = m.source.format == &formats::gptq;
     cuda::RepackScalesParams p{
         .to_scales = scales.data(), .groups = int(s.groups.size()), .out = int(s.out)};
     if (gptq) {
-      p.scales = gptq->data.memory.get();
-      p.zero_codes = reinterpret_cast<const uint32_t*>(gptq->zeros.memory.get());
-      p.type = gptq->dtype == Dtype::F16    ? cuda::Type::F16
-               : gptq->dtype == Dtype::BF16 ? cuda::Type::BF16
-                                            : cuda::Type::F32;
-      p.zero_offset = gptq->zero_offset;
+      const Dtype dtype = m.source.piece("scales").dtype;
+      p.scales = m.data<void>("scales");
+      p.zero_codes = m.data<uint32_t>("zeros");
+      p.type = dtype == Dtype::F16    ? cuda::Type::F16
+               : dtype == Dtype::BF16 ? cuda::Type::BF16
+                                      : cuda::Type::F32;
+      p.zero_offset = int(m.source.numbers.at("zeroOffset"));
       p.to_zeros = zeros.data();
     } else {
-      const auto& exl2 = std::get<Exl2Scales>(s.scales);
-      p.scale_codes = reinterpret_cast<const uint32_t*>(exl2.codes.memory.get());
-      p.scale_max = exl2.max.data();
+      p.scale_codes = m.data<uint32_t>("scales");
+      p.scale_max = m.data<uint16_t>("maxima");
     }
     cuda::repack_scales(nullptr, p);
     emulator::synchronise();  // weights are complete before a step begins
@@ -242,7 +262,8 @@ void quant_case(const Matrix& m, const std::vector<int>& counts, const std::stri
                 int block_shared_bytes = kTuringShared) {
   emulator::set_block_shared_limit(size_t(block_shared_bytes));
   const Loaded loaded(m, block_shared_bytes);
-  const int in = int(m.source.in), out = int(m.source.out);
+  const int in = int(m.in()), out = int(m.out());
+  const std::vector<int32_t> features = AffineMatrix(m.source).features;
   const Run run = [&](const cuda::LinearRows& rows) {
     cuda::QuantLinearParams p{loaded.weight, rows};
     check(cuda::quant_linear_refuses(p).empty(), what + " is not refused");
@@ -252,7 +273,7 @@ void quant_case(const Matrix& m, const std::vector<int>& counts, const std::stri
   };
   std::vector<double> w(m.decoded.size());
   for (int64_t k = 0; k < in; k++) {
-    const int64_t row = m.source.permutation.empty() ? k : m.source.permutation[size_t(k)];
+    const int64_t row = features.empty() ? k : features[size_t(k)];
     for (int64_t n = 0; n < out; n++) w[size_t(row * out + n)] = m.at(k, n);
   }
   products(run, w, in, out, counts, what);
