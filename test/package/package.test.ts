@@ -127,7 +127,7 @@ describe('the installed package', () => {
 			const worker = new (require('node:worker_threads').Worker)(${lines}, {eval: true});
 			worker.on('exit', code => console.log('exit', code));
 		`;
-		expect(await node('-e', code)).toMatch(/^[^]{40,}exit 0\n$/);
+		expect(await node('-e', code)).toMatch(/^[\s\S]{40,}exit 0\n$/);
 	});
 
 	it('has a working command', async () => {
