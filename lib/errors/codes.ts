@@ -21,7 +21,7 @@ export const errorCodes = {
 	EXL_DOWNLOAD_CORRUPT: 'A downloaded file has twice not had the digest that the hub names.',
 	EXL_DISK_FULL: 'The disk of the cache has no room for the model.',
 	EXL_DEVICE_UNAVAILABLE: 'The requested device does not exist or cannot be used.',
-	EXL_DEVICE_LOST: 'The device failed and must be opened again.',
+	EXL_DEVICE_LOST: 'The device failed: the process must be restarted to use it again.',
 	EXL_DISPOSED: 'The object was used after dispose().',
 	EXL_ABORTED: 'The call was aborted and no reason was given.',
 	EXL_NATIVE_NOT_FOUND: 'No native build fits this platform, or the one that does cannot be loaded.',

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cuda/kernels/kernels.h"
+
 #include "base/error.h"
 
 namespace exl::cuda {
@@ -13,7 +15,8 @@ constexpr size_t kGranularity = 512;
 
 Address address_of(const void* pointer) { return reinterpret_cast<Address>(pointer); }
 
-// After one of these every call of the context fails: a kernel or the hardware did the damage.
+// After one of these every call of the context fails: a kernel or the hardware did the damage. Of
+// most of them cuda.h says that the process must be ended and started again.
 bool loses_device(Result result) {
   constexpr Result kinds[] = {
       4,    // the driver is shutting down
@@ -37,6 +40,20 @@ bool loses_device(Result result) {
   return std::find(std::begin(kinds), std::end(kinds), result) != std::end(kinds);
 }
 
+// There is no code for this device, or it cannot be compiled here.
+bool lacks_code(Result result) {
+  constexpr Result kinds[] = {
+      209,  // no code
+      218,  // intermediate code that the driver refuses
+      221,  // no compiler
+      222,  // a compiler that is older than the intermediate code
+      223,  // compiling is switched off
+  };
+  return std::find(std::begin(kinds), std::end(kinds), result) != std::end(kinds);
+}
+
+thread_local Device* launching_device = nullptr;
+
 std::string bytes_text(size_t bytes) {
   const bool large = bytes >= size_t(1) << 30;
   const double value = double(bytes) / double(size_t(1) << (large ? 30 : 20));
@@ -58,9 +75,7 @@ std::string result_text(const Driver& driver, Result result) {
 Device::Current::Current(Device& device) : device_(device) {
   {
     const std::lock_guard lock(device.mutex_);
-    if (!device.lost_.empty())
-      throw Error(Code::DeviceLost, device.name() + " was lost: " + device.lost_ +
-                                        "; dispose of everything on it and open it again");
+    if (!device.lost_.empty()) device.throw_lost();
   }
   device.check(device.driver_.context_push(device.context_), "cuCtxPushCurrent");
 }
@@ -70,7 +85,22 @@ Device::Current::~Current() {
   device_.driver_.context_pop(&ignored);
 }
 
-Device::Device(const Driver& driver, int index) : driver_(driver), index_(index) {
+Device::Launching::Launching(Device& device, const char* op) {
+  device.started(op);
+  launching_device = &device;
+}
+
+Device::Launching::~Launching() { launching_device = nullptr; }
+
+Device::Device(const Driver& driver, int index)
+    : driver_(driver),
+      index_(index),
+      block_shared_bytes_([&] {
+        int bytes = 0;
+        check(driver.device_attribute(&bytes, kBlockSharedBytes, index), "cuDeviceGetAttribute");
+        return bytes;
+      }()),
+      functions_(driver, block_shared_bytes_) {
   // The constructor's own failures must not keep what it has made so far.
   struct Undo {
     Device* device;
@@ -78,12 +108,9 @@ Device::Device(const Driver& driver, int index) : driver_(driver), index_(index)
       if (device) device->close();
     }
   } undo{this};
-  check(driver.device_attribute(&block_shared_bytes_, kBlockSharedBytes, index),
-        "cuDeviceGetAttribute");
-  check(driver.context_create(&context_, 0, index), "cuCtxCreate");
-  Context ignored;
-  driver.context_pop(&ignored);
+  check(driver.context_retain(&context_, index), "cuDevicePrimaryCtxRetain");
   const Current current(*this);
+  check_code();
   check(driver.stream_create(&stream_, kNonBlocking), "cuStreamCreate");
   check(driver.stream_create(&service_, kNonBlocking), "cuStreamCreate");
   undo.device = nullptr;
@@ -91,7 +118,7 @@ Device::Device(const Driver& driver, int index) : driver_(driver), index_(index)
 
 Device::~Device() { close(); }
 
-// Whatever a call answers, the context takes everything with it.
+// Others may go on using the context: what was made in it is given back piece by piece.
 void Device::close() {
   if (!context_) return;
   if (driver_.context_push(context_) == kSuccess) {
@@ -100,26 +127,62 @@ void Device::close() {
     Context ignored;
     driver_.context_pop(&ignored);
   }
-  driver_.context_destroy(context_);
+  driver_.context_release(index_);
   context_ = nullptr;
+}
+
+// All kernels were compiled for the same devices, so one stands for all.
+void Device::check_code() {
+  FunctionInfo ignored;
+  const Result result = driver_.function_info(any_kernel(), &ignored);
+  if (lacks_code(result))
+    throw Error(Code::DeviceUnavailable,
+                name() + " cannot be used: this build (" + kBuild +
+                    ") has no code that it can run: cudaFuncGetAttributes failed: " +
+                    result_text(driver_, result) +
+                    "; use a build for this GPU, or update the driver");
+  check(result, "cudaFuncGetAttributes");
 }
 
 std::string Device::name() const { return std::string(kKind) + ":" + std::to_string(index_); }
 
+void Device::throw_lost() {
+  throw Error(Code::DeviceLost, name() + " was lost: " + lost_ + "; restart the process");
+}
+
+void Device::started(const char* what) {
+  const std::lock_guard lock(starting_);
+  started_ = what;
+}
+
 void Device::check(Result result, const char* call) {
   if (result == kSuccess) return;
-  const std::string text = std::string(call) + " failed: " + result_text(driver_, result);
+  const std::string failed = std::string(call) + " failed";
+  const std::string cause = ": " + result_text(driver_, result);
   if (result == kOutOfMemory)
-    throw Error(Code::OutOfMemory, name() + " has no memory left: " + text);
-  if (!loses_device(result)) throw Error(Code::Internal, name() + ": " + text);
-  std::string first;
+    throw Error(Code::OutOfMemory, name() + " has no memory left: " + failed + cause);
+  if (!loses_device(result)) throw Error(Code::Internal, name() + ": " + failed + cause);
+  std::string last;
   {
-    const std::lock_guard lock(mutex_);
-    if (lost_.empty()) lost_ = text;
-    first = lost_;
+    const std::lock_guard lock(starting_);
+    last = started_;
   }
-  throw Error(Code::DeviceLost,
-              name() + " was lost: " + first + "; dispose of everything on it and open it again");
+  const std::lock_guard lock(mutex_);
+  // Kernels fail while nobody looks, so that a later call tells of it.
+  if (lost_.empty())
+    lost_ = failed + (last.empty() ? "" : ", the last op started being " + last) + cause;
+  throw_lost();
+}
+
+void Device::launch(const Launch& launch) {
+  const Failure failure = functions_.launch(launch);
+  check(failure.result, failure.call);
+}
+
+void launch_function(const Launch& launch) {
+  if (!launching_device)
+    throw Error(Code::Internal, "a kernel was launched outside of a device's run()");
+  launching_device->launch(launch);
 }
 
 std::string Device::out_of_memory(bool pinned, size_t bytes) {
@@ -235,6 +298,7 @@ GraphExec Device::capture_end() {
 
 void Device::launch(GraphExec graph) {
   const Current current(*this);
+  started("a recorded step");
   check(driver_.graph_launch(graph, stream_), "cuGraphLaunch");
 }
 

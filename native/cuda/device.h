@@ -1,5 +1,5 @@
-// An opened GPU: a context of its own, its streams, and what happens when a call of the driver
-// fails.
+// An opened GPU: its primary context, which it shares with whoever else of the process has opened
+// it, streams of its own, and what happens when a call of the driver fails.
 #pragma once
 
 #include <mutex>
@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cuda/driver.h"
+#include "cuda/functions.h"
 
 namespace exl::cuda {
 
@@ -33,13 +34,14 @@ class Device {
   void launch(GraphExec graph);
   void free(GraphExec graph);
 
-  // Runs `launches`, which start kernels on stream().
+  // Runs `launches`, which start kernels on stream(). `op` is who they are for.
   template <typename F>
-  void run(const F& launches) {
+  void run(const char* op, const F& launches) {
     const Current current(*this);
+    const Launching launching(*this, op);
     launches();
-    check(driver_.launch_error(), "a launch");
   }
+  void launch(const Launch& launch);
 
   Stream stream() const { return stream_; }
   // Of shared memory that a block may have.
@@ -56,21 +58,35 @@ class Device {
     Device& device_;
   };
 
+  // For as long as this thread launches kernels.
+  class Launching {
+   public:
+    Launching(Device& device, const char* op);
+    ~Launching();
+  };
+
   // Throws the error behind a result.
   void check(Result result, const char* call);
+  void check_code();
+  [[noreturn]] void throw_lost();
+  void started(const char* what);
   void close();
   std::string name() const;
   std::string out_of_memory(bool pinned, size_t bytes);
 
   const Driver& driver_;
-  int index_;
-  int block_shared_bytes_ = 0;
+  const int index_;
+
+  std::mutex mutex_;     // of the service stream and of lost_
+  std::string lost_;     // the first failure that left the context unusable
+  std::mutex starting_;  // of started_
+  std::string started_;  // what was put on the stream last
+
+  const int block_shared_bytes_;
+  Functions functions_;
   Context context_ = nullptr;
   Stream stream_ = nullptr;
   Stream service_ = nullptr;  // for what must not wait for the engine; its users take turns
-
-  std::mutex mutex_;  // of the service stream and of lost_
-  std::string lost_;  // the first failure that left the context unusable
 };
 
 // "out of memory (CUDA_ERROR_OUT_OF_MEMORY)"

@@ -34,8 +34,40 @@ void* open(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 void* find(void* library, const char* name) { return dlsym(library, name); }
 #endif
 
-// Failures of launches come from the run time; errors that stay are reported by the driver, too.
-Result launch_error() { return Result(cudaGetLastError()); }
+// A failure is told once, to who called: nobody else finds it with cudaGetLastError().
+Result told(cudaError_t result) {
+  if (result != cudaSuccess) cudaGetLastError();
+  return Result(result);
+}
+
+Result function_info(Function function, FunctionInfo* info) {
+  cudaFuncAttributes attributes{};
+  const Result result = told(cudaFuncGetAttributes(&attributes, function));
+  *info = {attributes.ptxVersion, attributes.sharedSizeBytes};
+  return result;
+}
+
+Result function_shared(Function function, int most_bytes, int percent) {
+  const Result result =
+      told(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, most_bytes));
+  if (result != kSuccess) return result;
+  return told(
+      cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout, percent));
+}
+
+Result launch(const Launch& l, bool overlaps) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = {l.grid[0], l.grid[1], l.grid[2]};
+  config.blockDim = {l.block[0], l.block[1], l.block[2]};
+  config.dynamicSmemBytes = l.shared_bytes;
+  config.stream = l.stream;
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &overlap;
+  config.numAttrs = overlaps ? 1 : 0;
+  return told(cudaLaunchKernelExC(&config, l.function, l.arguments));
+}
 
 struct Found {
   Driver driver{};
@@ -55,7 +87,9 @@ struct Found {
 #define EXL_GET(field, name, parameters) get(driver.field, name);
     EXL_DRIVER_FUNCTIONS(EXL_GET)
 #undef EXL_GET
-    driver.launch_error = launch_error;
+    driver.function_info = function_info;
+    driver.function_shared = function_shared;
+    driver.launch = launch;
     driver.free_bytes = nvml_free_bytes;
     // Any driver of the same major version runs what a toolkit built; the oldest supported is 12.4.
     driver.required_version = CUDART_VERSION >= 13000 ? CUDART_VERSION / 1000 * 1000 : 12040;

@@ -38,8 +38,8 @@ inline constexpr int kCaptureThreadLocal = 1;  // other threads may allocate mea
   F(device_bus_id, "cuDeviceGetPCIBusId", (char* id, int length, int device))                      \
   F(device_bytes, "cuDeviceTotalMem_v2", (size_t* bytes, int device))                              \
   F(device_attribute, "cuDeviceGetAttribute", (int* value, int attribute, int device))             \
-  F(context_create, "cuCtxCreate_v2", (Context * context, unsigned flags, int device))             \
-  F(context_destroy, "cuCtxDestroy_v2", (Context context))                                         \
+  F(context_retain, "cuDevicePrimaryCtxRetain", (Context * context, int device))                   \
+  F(context_release, "cuDevicePrimaryCtxRelease_v2", (int device))                                 \
   F(context_push, "cuCtxPushCurrent_v2", (Context context))                                        \
   F(context_pop, "cuCtxPopCurrent_v2", (Context * context))                                        \
   F(memory_info, "cuMemGetInfo_v2", (size_t* free, size_t* total))                                 \
@@ -62,13 +62,36 @@ inline constexpr int kCaptureThreadLocal = 1;  // other threads may allocate mea
   F(graph_destroy, "cuGraphDestroy", (Graph graph))                                                \
   F(graph_exec_destroy, "cuGraphExecDestroy", (GraphExec exec))
 
+// A __global__ function, by its address on the host.
+using Function = const void*;
+
+// Of the code that the current device runs.
+struct FunctionInfo {
+  int ptx_version = 0;  // what it was compiled from: 80 is compute_80
+  size_t static_shared_bytes = 0;
+};
+
+struct Launch {
+  Function function;
+  unsigned grid[3], block[3];
+  size_t shared_bytes;
+  Stream stream;
+  void** arguments;  // the addresses of its parameters
+};
+
 struct Driver {
 #define EXL_FIELD(field, name, parameters) Result(*field) parameters;
   EXL_DRIVER_FUNCTIONS(EXL_FIELD)
 #undef EXL_FIELD
 
-  // What the launches of this thread since the last call left behind.
-  Result (*launch_error)();
+  // Those of the run time, in the context of the calling thread.
+  Result (*function_info)(Function function, FunctionInfo* info);
+  // What a block may ask for at a launch, and the share of a multiprocessor's memory that is shared
+  // memory.
+  Result (*function_shared)(Function function, int most_bytes, int percent);
+  // `overlaps`: it may start before what was launched before it has ended.
+  Result (*launch)(const Launch& launch, bool overlaps);
+
   // Free memory of a device that has no context here; false: it cannot be told.
   bool (*free_bytes)(const char* bus_id, size_t* bytes);
   // The oldest driver that runs this build: 12040 is CUDA 12.4.

@@ -142,7 +142,7 @@ ExlCode run(ExlDevice* device, int32_t index, const ExlCall* const* calls, int32
   return guarded(message, [&] {
     const Kernel& kernel = kernels()[size_t(index)];
     const Stream stream = device->device.stream();
-    device->device.run([&] {
+    device->device.run(calls[0]->path, [&] {
       if (kernel.run_together) return kernel.run_together(stream, {calls, size_t(count)});
       for (int32_t i = 0; i < count; i++) kernel.run(stream, *calls[i]);
     });

@@ -1,43 +1,23 @@
 // Starts a kernel, the only way to do so: launch(kernel, grid, block, shared_bytes, stream,
-// params).
-//
-// A launch that fails leaves its error with the run time, where cudaGetLastError() finds it; a
-// caller checks once per step.
+// params). Inside Device::run() only; throws the error behind a failure.
 #pragma once
 
 #include <cuda_runtime.h>
 
-namespace exl::cuda {
+#include "cuda/functions.h"
 
-// Of the current device.
-inline bool can_overlap() {
-  int device = 0, major = 0;
-  return cudaGetDevice(&device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         major >= 9;
-}
+namespace exl::cuda {
 
 template <typename Params>
 void launch(void (*kernel)(Params), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             Params params) {
-  // Beyond 48 KB a kernel has to say so first.
-  if (shared_bytes > 48 * 1024 &&
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           int(shared_bytes)) != cudaSuccess)
-    return;
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream;
-  // See ptx/overlap.cuh.
-  cudaLaunchAttribute overlap{};
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
-  config.attrs = &overlap;
-  config.numAttrs = can_overlap() ? 1 : 0;
   void* arguments[] = {&params};
-  cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(kernel), arguments);
+  launch_function({reinterpret_cast<Function>(kernel),
+                   {grid.x, grid.y, grid.z},
+                   {block.x, block.y, block.z},
+                   shared_bytes,
+                   stream,
+                   arguments});
 }
 
 }  // namespace exl::cuda

@@ -19,6 +19,12 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__
+#define EXL_HOST_DEVICE __host__ __device__
+#else
+#define EXL_HOST_DEVICE
+#endif
+
 struct __half;
 
 namespace exl::cuda {
@@ -43,24 +49,9 @@ struct QuantWeight {
 struct ChunkPlace {
   uint32_t word;
 
-#ifdef __CUDACC__
-  __host__ __device__
-#endif
-      int first_word() const {
-    return int(word & 0x7fff) * kChunkInputs;
-  }
-#ifdef __CUDACC__
-  __host__ __device__
-#endif
-      int group() const {
-    return int(word >> 15 & 0x7ff);
-  }
-#ifdef __CUDACC__
-  __host__ __device__
-#endif
-      int bits() const {
-    return int(word >> 26);
-  }
+  EXL_HOST_DEVICE int first_word() const { return int(word & 0x7fff) * kChunkInputs; }
+  EXL_HOST_DEVICE int group() const { return int(word >> 15 & 0x7ff); }
+  EXL_HOST_DEVICE int bits() const { return int(word >> 26); }
 };
 
 inline uint32_t chunk_place(int bits_before, int group, int bits) {

@@ -60,7 +60,7 @@ bool repack(Device& device, const Source& source, ExlWeight& weight) {
                                      .to_zeros = zeros,
                                      .groups = int(groups.size()),
                                      .out = int(out)};
-  device.run([&] {
+  device.run(source->label, [&] {
     repack_codes(device.stream(), of_codes);
     repack_scales(device.stream(), of_scales);
   });
@@ -90,7 +90,7 @@ bool make_halves(Device& device, const Source& source, ExlWeight& weight) {
                             .y = static_cast<Half*>(weight.data),
                             .count = count,
                             .type = type_of(source->dtype)};
-  device.run([&] { to_half(device.stream(), params); });
+  device.run(source->label, [&] { to_half(device.stream(), params); });
   return true;
 }
 

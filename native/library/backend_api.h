@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Changes with any change to this file: both sides must have been built from the same one. */
-#define EXL_BACKEND_ABI 2u
+#define EXL_BACKEND_ABI 3u
 
 /* The one symbol a library exports: ExlBackendEntry. */
 #define EXL_BACKEND_ENTRY "exl_backend"
@@ -58,6 +58,11 @@ typedef struct ExlTraits {
 enum { EXL_MEMORY_DEVICE, EXL_MEMORY_PINNED };
 
 /* ---- Weights ----------------------------------------------------------------------------------
+
+   Nothing writes to a weight while a step of a program that has it may run: from the end of
+   weight_load to weight_free its bytes stay as they are. So a kernel may read weights before the
+   launches ahead of it have ended, and kernels do. Whoever swaps or streams weights has to
+   synchronise first.
 
    A plain weight is EXL_PIECE_DATA, row-major. A quantised matrix W [in, out] in packed order:
 
@@ -150,6 +155,7 @@ typedef struct ExlInput {
 /* One op. Sizes are the largest when a kernel is selected, and those of the step when it runs. */
 typedef struct ExlCall {
   const char* op;
+  const char* path; /* whose it is, for a person: model.layers.3.mlp.gate_proj */
   const ExlInput*
       inputs; /* in the order of the declaration of the op in native/ops; absent ones are empty */
   int32_t input_count;

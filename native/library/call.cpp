@@ -56,6 +56,7 @@ LibraryCall::LibraryCall(const Call& call, void* scratch) {
   for (size_t i = 0; i < call.attributes.size(); i++)
     attribute_names_[i] = call.op->attributes[i].name;
   call_ = {call.op->name,
+           call.path.c_str(),
            inputs_.data(),
            int32_t(call.inputs.size()),
            outputs_.data(),

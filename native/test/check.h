@@ -12,6 +12,7 @@ void check(bool holds, const std::string& what);
 void cache();  // keys and values: how they are stored, and attention over them
 void quant_linear();
 void sampling();  // from the largest logits alone
+void launches();  // what a launch says to the driver
 void device();
 void ops();  // shapes of operands
 void device_faults();

@@ -184,7 +184,8 @@ void is_lost() {
     check(first.code == Code::DeviceLost && later.code == Code::DeviceLost,
           "a lost device stays lost");
     check(std::string(first.what()).find(cause) != std::string::npos &&
-              text.find(cause) != std::string::npos && text.find("open it again") < text.size(),
+              text.find(cause) != std::string::npos &&
+              text.find("restart the process") < text.size(),
           "a lost device quotes the first cause: " + text);
   }
   expect_nothing_held(*ledger, "after a device was lost");

@@ -273,6 +273,7 @@ int main() {
   arena();
   loader();
 #ifdef EXL_TEST_EMULATOR
+  launches();
   device();
   device_faults();
 #endif

@@ -122,4 +122,6 @@ void copy_pages(Stream stream, const CopyPagesParams& p) {
   launch(copy_pages_kernel, grid, kElementThreads, 0, stream, p);
 }
 
+const void* any_kernel() { return reinterpret_cast<const void*>(copy_pages_kernel); }
+
 }  // namespace exl::cuda

@@ -24,6 +24,9 @@ using Half = __half;
 
 enum class Type { F16, F32, BF16 };
 
+// The address of a kernel: all are compiled for the same devices.
+const void* any_kernel();
+
 // v = x + add;  sum = v;  y = v / sqrt(mean(v^2) + eps) * (weight + offset) + bias, by rows; if
 // `centred`, of v - mean(v) in the place of v.
 struct NormParams {

@@ -2,9 +2,11 @@
 //
 // With g = lane / 4 and t = lane % 4, two halves a register, the lower index in the lower half:
 //
-//   a[0] = A[g,     2t..]   a[1] = A[g + 8, 2t..]   a[2] = A[g, 2t + 8..]   a[3] = A[g + 8, 2t
-//   + 8..] b[0] = B[2t.., g]       b[1] = B[2t + 8.., g] d[0] = D[g, 2t]  d[1] = D[g, 2t + 1]  d[2]
-//   = D[g + 8, 2t]  d[3] = D[g + 8, 2t + 1]
+// clang-format off
+//   a[0] = A[g, 2t..]   a[1] = A[g + 8, 2t..]   a[2] = A[g, 2t + 8..]   a[3] = A[g + 8, 2t + 8..]
+//   b[0] = B[2t.., g]   b[1] = B[2t + 8.., g]
+//   d[0] = D[g, 2t]     d[1] = D[g, 2t + 1]     d[2] = D[g + 8, 2t]     d[3] = D[g + 8, 2t + 1]
+// clang-format on
 //
 // The order of the 16 products of a sum is the hardware's own, and not specified; the sum of one
 // element depends on its row of A and column of B alone.

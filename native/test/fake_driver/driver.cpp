@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -19,7 +20,8 @@ using cuda::Stream;
 
 namespace {
 
-constexpr Result kInvalidValue = 1, kInvalidDevice = 101, kInvalidContext = 201;
+constexpr int kBlockShared = 64 << 10;  // Turing's, the least there is
+constexpr Result kInvalidValue = 1, kInvalidDevice = 101, kInvalidContext = 201, kNoCode = 209;
 constexpr Result kLaunchFailed = 719, kCaptureInvalid = 901;
 
 using Lock = std::lock_guard<std::recursive_mutex>;
@@ -112,28 +114,28 @@ Result device_attribute(int* value, int attribute, int) {
   const Settings& settings = state().settings;
   *value = attribute == cuda::kMajor   ? settings.major
            : attribute == cuda::kMinor ? settings.minor
-                                       : 64 << 10;  // Turing's, the least there is
+                                       : kBlockShared;
   return kSuccess;
 }
 
-Result context_create(Context* context, unsigned, int device) {
-  const Lock lock(state().mutex);
-  if (const Result r = begin()) return r;
-  if (device < 0 || device >= state().settings.devices) return kInvalidDevice;
-  *context = new CUctx_st{device};
-  state().contexts.insert(*context);
-  current() = *context;
-  return kSuccess;
-}
-
-// Takes everything of the context along, as the real one does.
-Result context_destroy(Context context) {
+Result context_retain(Context* context, int device) {
   State& s = state();
   const Lock lock(s.mutex);
-  if (!s.contexts.erase(context)) {
-    s.misuse("a context that does not exist was destroyed");
-    return kInvalidContext;
-  }
+  if (const Result r = begin()) return r;
+  if (device < 0 || device >= s.settings.devices) return kInvalidDevice;
+  const auto found = std::find_if(s.contexts.begin(), s.contexts.end(),
+                                  [&](Context known) { return known->device == device; });
+  *context = found == s.contexts.end() ? new CUctx_st : *found;
+  (*context)->device = device;
+  s.contexts.insert(*context);
+  (*context)->users++;
+  return kSuccess;
+}
+
+// With its last user the context goes, and takes everything along, as the real one does.
+void destroy_context(Context context) {
+  State& s = state();
+  s.contexts.erase(context);
   const auto take = [&](auto& set, auto give) {
     for (auto i = set.begin(); i != set.end();)
       if ((*i)->context == context)
@@ -141,16 +143,29 @@ Result context_destroy(Context context) {
       else
         ++i;
   };
-  take(s.streams, [](Stream stream) { delete stream; });
-  take(s.graphs, [](Graph graph) { delete graph; });
-  take(s.execs, [](GraphExec exec) { delete exec; });
+  bool empty = true;
+  take(s.streams, [&](Stream stream) { delete stream, empty = false; });
+  take(s.graphs, [&](Graph graph) { delete graph, empty = false; });
+  take(s.execs, [&](GraphExec exec) { delete exec, empty = false; });
   std::vector<std::byte*> mine;
   for (const auto& [data, block] : s.blocks)
     if (block.context == context) mine.push_back(data);
   for (std::byte* data : mine) unmap_block(data);
-  if (!mine.empty() && !context->lost) s.misuse("a context was destroyed with memory in it");
+  if ((!mine.empty() || !empty) && !context->lost)
+    s.misuse("a context was released with something in it");
   delete context;
-  return kSuccess;
+}
+
+Result context_release(int device) {
+  State& s = state();
+  const Lock lock(s.mutex);
+  for (Context context : s.contexts) {
+    if (context->device != device) continue;
+    if (--context->users == 0) destroy_context(context);
+    return kSuccess;
+  }
+  s.misuse("a context that does not exist was released");
+  return kInvalidContext;
 }
 
 // One thread never has two contexts here, so there is no stack.
@@ -225,16 +240,16 @@ bool on_device(const void* data, size_t bytes) {
 }
 
 // Memory that is not pinned is copied while the caller waits.
-Result start_copy(Stream stream, bool wait, Work work) {
+Result start_copy(Stream stream, bool wait, std::function<void()> copy) {
   if (stream->capturing && wait) {
     stream->capturing = false;
     return kCaptureInvalid;
   }
   // Only launches overlap: a copy sees all that was launched before it.
-  enqueue(stream, [work = std::move(work)] {
-    emulator::synchronise();
-    work();
-  });
+  enqueue(*stream, {[copy = std::move(copy)] {
+            emulator::synchronise();
+            copy();
+          }});
   return wait ? drain(*stream) : kSuccess;
 }
 
@@ -323,9 +338,22 @@ Result capture_end(Stream stream, Graph* graph) {
   return kSuccess;
 }
 
+// What a recorded launch needs is looked at when it is made ready and when it runs, not when it was
+// recorded.
+bool fits(const std::vector<Work>& list) {
+  for (const Work& work : list) {
+    if (!work.function) continue;
+    if (work.shared_bytes <= current()->functions[work.function].most_shared_bytes) continue;
+    state().misuse("a recorded launch needs more shared memory than its kernel may have");
+    return false;
+  }
+  return true;
+}
+
 Result graph_instantiate(GraphExec* exec, Graph graph, unsigned long long) {
   const Lock lock(state().mutex);
   if (const Result r = begin_in_context()) return r;
+  if (!fits(graph->work)) return kInvalidValue;
   *exec = new CUgraphExec_st{current(), graph->work};
   state().execs.insert(*exec);
   return kSuccess;
@@ -334,18 +362,45 @@ Result graph_instantiate(GraphExec* exec, Graph graph, unsigned long long) {
 Result graph_launch(GraphExec exec, Stream stream) {
   const Lock lock(state().mutex);
   if (const Result r = begin_in_context()) return r;
+  if (!fits(exec->work)) return kInvalidValue;
   state().graph_launches++;
-  for (const Work& work : exec->work) enqueue(stream, work);
+  for (const Work& work : exec->work) enqueue(*stream, work);
   return kSuccess;
 }
 
 Result graph_destroy(Graph graph) { return destroy(state().graphs, graph, "a graph"); }
 Result graph_exec_destroy(GraphExec exec) { return destroy(state().execs, exec, "a graph"); }
 
-Result launch_error() {
+Result function_info(cuda::Function, cuda::FunctionInfo* info) {
   const Lock lock(state().mutex);
   if (const Result r = begin_in_context()) return r;
-  return std::exchange(state().launch_error, kSuccess);
+  if (state().settings.code == 0) return kNoCode;
+  *info = {state().settings.code, 0};
+  return kSuccess;
+}
+
+Result function_shared(cuda::Function function, int most_bytes, int percent) {
+  const Lock lock(state().mutex);
+  if (const Result r = begin_in_context()) return r;
+  if (most_bytes > kBlockShared) return kInvalidValue;
+  current()->functions[function] = {size_t(most_bytes), percent};
+  return kSuccess;
+}
+
+Result launch(const cuda::Launch& l, bool overlaps) {
+  State& s = state();
+  const Lock lock(s.mutex);
+  if (const Result r = begin_in_context()) return r;
+  const FunctionState& function = current()->functions[l.function];
+  if (l.shared_bytes > function.most_shared_bytes) return kInvalidValue;
+  // Blocks of kernels with other shares would not run beside each other.
+  for (const auto& [other, said] : current()->functions)
+    if (said.percent != function.percent) s.misuse("kernels with different shares");
+  if (overlaps && s.settings.code < 90) s.misuse("a kernel overlaps that cannot wait");
+  s.overlapping_launches += overlaps;
+  enqueue(*l.stream,
+          {*static_cast<std::function<void()>*>(l.arguments[0]), l.function, l.shared_bytes});
+  return kSuccess;
 }
 
 bool free_bytes(const char* bus_id, size_t* bytes) {
@@ -361,8 +416,8 @@ const cuda::Driver& driver() {
 #define EXL_FIELD(field, name, parameters) field,
       EXL_DRIVER_FUNCTIONS(EXL_FIELD)
 #undef EXL_FIELD
-          launch_error,
-      free_bytes, 12040};
+          function_info,
+      function_shared, launch, free_bytes, 12040};
   return table;
 }
 

@@ -3,11 +3,12 @@
 // Streams do nothing until somebody waits for them, so that a missing wait is seen. Device memory
 // can be read and written only while a stream runs: whoever takes a device address for one of the
 // host crashes. A guard page follows each allocation. What is freed or destroyed twice, or belongs
-// to another context, is a misuse, and misuses are counted.
+// to another context, is a misuse, and misuses are counted; so are a launch that may overlap though
+// its code cannot wait, and a recorded one that needs more shared memory than its kernel may have
+// by then.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Settings {
   size_t total_bytes = size_t(1) << 30;  // of each device
   int version = 13000;
   int major = 8, minor = 0;
+  int code = 80;             // what kernels were compiled from; 0: there is no code for this device
   std::string missing = {};  // why there is no driver at all
   uint64_t seed = 1;         // of the emulator, which runs the kernels
 
@@ -44,10 +46,8 @@ Held held();
 
 int64_t graph_launches();
 int64_t launches();  // and copies, also those of graphs
+int64_t overlapping_launches();
 std::vector<std::string> misuses();
-
-// Work in order with everything else on the stream; called by launch().
-void enqueue(cuda::Stream stream, std::function<void()> work);
 
 const cuda::Driver& driver();
 

@@ -35,6 +35,7 @@ Settings parse(const std::string& text) {
     if (name == "total") settings.total_bytes = size_t(number);
     if (name == "version") settings.version = int(number);
     if (name == "capability") settings.major = int(number / 10), settings.minor = int(number % 10);
+    if (name == "code") settings.code = int(number);
     if (name == "missing") settings.missing = value;
     if (name == "fail_at") settings.fail_at = number;
     if (name == "seed") settings.seed = uint64_t(number);
@@ -51,9 +52,9 @@ void apply(const Settings& settings) {
   state().settings = settings;
   emulator::set_seed(settings.seed);
   state().calls = state().graph_launches = state().launches = 0;
+  state().overlapping_launches = 0;
   state().misuses.clear();
   state().failure.clear();
-  state().launch_error = 0;
 }
 
 }  // namespace
@@ -79,6 +80,11 @@ int64_t launches() {
   return state().launches;
 }
 
+int64_t overlapping_launches() {
+  const Lock lock(state().mutex);
+  return state().overlapping_launches;
+}
+
 std::vector<std::string> misuses() {
   const Lock lock(state().mutex);
   return state().misuses;
@@ -98,10 +104,9 @@ Held held() {
   return held;
 }
 
-void enqueue(cuda::Stream stream, std::function<void()> work) {
-  const Lock lock(state().mutex);
+void enqueue(CUstream_st& stream, Work work) {
   state().launches++;
-  stream->queue.push_back(std::move(work));
+  stream.queue.push_back(std::move(work));
 }
 
 cuda::Result drain(CUstream_st& stream) {
@@ -111,7 +116,7 @@ cuda::Result drain(CUstream_st& stream) {
   if (context.lost || queue.empty()) return context.lost;
   expose(&context, true);
   try {
-    for (const Work& work : queue) work();
+    for (const Work& work : queue) work.run();
     emulator::synchronise();
   } catch (const std::exception& error) {
     emulator::reset();

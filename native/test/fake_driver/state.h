@@ -1,6 +1,7 @@
 // What the fake driver knows. Everything is guarded by one mutex: threads of a test take turns.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -8,12 +9,25 @@
 
 #include "test/fake_driver/fake.h"
 
-struct CUctx_st {
-  int device = 0;
-  exl::cuda::Result lost = 0;  // what every call answers from now on
+// What was said of a kernel.
+struct FunctionState {
+  size_t most_shared_bytes = 48 << 10;
+  int percent = -1;
 };
 
-using Work = std::function<void()>;
+// The primary context of a device.
+struct CUctx_st {
+  int device = 0;
+  int users = 0;
+  exl::cuda::Result lost = 0;  // what every call answers from now on
+  std::map<exl::cuda::Function, FunctionState> functions;
+};
+
+struct Work {
+  std::function<void()> run;
+  exl::cuda::Function function = nullptr;  // null: a copy
+  size_t shared_bytes = 0;
+};
 
 struct CUstream_st {
   CUctx_st* context = nullptr;
@@ -49,7 +63,7 @@ struct State {
   bool configured = false;  // by a test that is linked with it; else by the environment
   std::string environment;
   int64_t calls = 0;
-  int64_t graph_launches = 0, launches = 0;
+  int64_t graph_launches = 0, launches = 0, overlapping_launches = 0;
   std::vector<std::string> misuses;
   std::string failure;  // what a kernel did wrong: the text of the next "launch failed"
 
@@ -58,7 +72,6 @@ struct State {
   std::set<CUgraph_st*> graphs;
   std::set<CUgraphExec_st*> execs;
   std::map<std::byte*, Block> blocks;  // by the address of their data
-  cuda::Result launch_error = 0;
 
   void misuse(const std::string& what) { misuses.push_back(what); }
   size_t used(int device) const;
@@ -75,6 +88,8 @@ const Block* find_block(const void* data, size_t bytes);
 // Lets the host touch the device memory of a context, or not.
 void expose(CUctx_st* context, bool exposed);
 
+// In order with everything else on the stream.
+void enqueue(CUstream_st& stream, Work work);
 // Runs what waits on a stream; on an error the context is lost.
 cuda::Result drain(CUstream_st& stream);
 cuda::Result drain_all(CUctx_st& context);
