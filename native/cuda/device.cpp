@@ -10,8 +10,12 @@ namespace exl::cuda {
 
 namespace {
 
-// What cuMemAlloc aligns to, and so the least it takes.
+// What cuMemAlloc aligns to. It cuts what is small from pages, and takes whole ones for the rest.
 constexpr size_t kGranularity = 512;
+
+size_t round_up(size_t bytes, size_t multiple) {
+  return (bytes + multiple - 1) / multiple * multiple;
+}
 
 Address address_of(const void* pointer) { return reinterpret_cast<Address>(pointer); }
 
@@ -174,6 +178,12 @@ void Device::check(Result result, const char* call) {
   throw_lost();
 }
 
+std::string Device::too_little_shared(int64_t bytes) const {
+  if (bytes <= block_shared_bytes_) return {};
+  return std::to_string(bytes) + " bytes of shared memory, where a block may have " +
+         std::to_string(block_shared_bytes_);
+}
+
 void Device::launch(const Launch& launch) {
   const Failure failure = functions_.launch(launch);
   check(failure.result, failure.call);
@@ -189,14 +199,16 @@ std::string Device::out_of_memory(bool pinned, size_t bytes) {
   size_t free = 0, total = 0;
   driver_.memory_info(&free, &total);
   if (pinned)
-    return "the system refused " + bytes_text(bytes) + " of pinned memory beside " + name();
-  return name() + " has " + bytes_text(free) + " free of " + bytes_text(total) + ", and " +
-         bytes_text(bytes) + " were asked for";
+    return "out of memory in cuMemAllocHost: the system refused " + bytes_text(bytes) +
+           " of pinned memory beside " + name();
+  return "out of memory in cuMemAlloc: " + name() + " has " + bytes_text(free) + " free of " +
+         bytes_text(total) + ", and " + bytes_text(bytes) + " were asked for";
 }
 
 void* Device::allocate(bool pinned, size_t bytes, size_t* reserved) {
   const Current current(*this);
-  *reserved = (bytes + kGranularity - 1) / kGranularity * kGranularity;
+  const bool in_pages = !pinned && bytes >= driver_.page_bytes / 2;
+  *reserved = round_up(bytes, in_pages ? driver_.page_bytes : kGranularity);
   if (pinned) {
     void* address = nullptr;
     const Result result = driver_.pinned_allocate(&address, bytes);
@@ -279,12 +291,14 @@ void Device::synchronize() {
   check(driver_.stream_synchronize(stream_), "cuStreamSynchronize");
 }
 
-void Device::capture_begin() {
+void Device::capture_begin(bool overlap) {
   const Current current(*this);
   check(driver_.capture_begin(stream_, kCaptureThreadLocal), "cuStreamBeginCapture");
+  functions_.allow_overlap(overlap);
 }
 
 GraphExec Device::capture_end() {
+  functions_.allow_overlap(true);
   const Current current(*this);
   Graph graph = nullptr;
   const Result ended = driver_.capture_end(stream_, &graph);
@@ -292,7 +306,7 @@ GraphExec Device::capture_end() {
   const Result made = ended == kSuccess ? driver_.graph_instantiate(&exec, graph, 0) : kSuccess;
   if (graph) driver_.graph_destroy(graph);
   check(ended, "cuStreamEndCapture");
-  check(made, "cuGraphInstantiate");
+  check(made, "cuGraphInstantiateWithFlags");
   return exec;
 }
 

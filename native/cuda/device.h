@@ -2,6 +2,7 @@
 // it, streams of its own, and what happens when a call of the driver fails.
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -29,7 +30,7 @@ class Device {
   void download(void* to, const void* from, size_t bytes);
   void copy(void* to, const void* from, size_t bytes);
   void synchronize();
-  void capture_begin();
+  void capture_begin(bool overlap);
   GraphExec capture_end();
   void launch(GraphExec graph);
   void free(GraphExec graph);
@@ -44,6 +45,8 @@ class Device {
   void launch(const Launch& launch);
 
   Stream stream() const { return stream_; }
+  // An objection, unless a block may have as much shared memory.
+  std::string too_little_shared(int64_t bytes) const;
   // Of shared memory that a block may have.
   int block_shared_bytes() const { return block_shared_bytes_; }
 

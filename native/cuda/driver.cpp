@@ -91,6 +91,7 @@ struct Found {
     driver.function_shared = function_shared;
     driver.launch = launch;
     driver.free_bytes = nvml_free_bytes;
+    driver.page_bytes = size_t(2) << 20;
     // Any driver of the same major version runs what a toolkit built; the oldest supported is 12.4.
     driver.required_version = CUDART_VERSION >= 13000 ? CUDART_VERSION / 1000 * 1000 : 12040;
   }

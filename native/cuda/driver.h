@@ -94,6 +94,8 @@ struct Driver {
 
   // Free memory of a device that has no context here; false: it cannot be told.
   bool (*free_bytes)(const char* bus_id, size_t* bytes);
+  // Of device memory, in multiples of which allocations of at least half of it are made.
+  size_t page_bytes;
   // The oldest driver that runs this build: 12040 is CUDA 12.4.
   int required_version;
 };

@@ -1,7 +1,9 @@
 // The functions of library/backend_api.h. No exception leaves this file.
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <new>
+#include <string_view>
 
 #include "base/error.h"
 #include "cuda/list.h"
@@ -69,7 +71,11 @@ ExlCode open(int32_t index, ExlDevice** device, ExlTraits* traits, ExlMessage* m
   return guarded(message, [&] {
     require_usable(driver(), index);
     *device = new ExlDevice{{driver(), index}};
-    *traits = {EXL_F16, EXL_F16};
+    const char* records = std::getenv("EXL_CUDA_GRAPHS");
+    *traits = {.activation_type = EXL_F16,
+               .cache_type = EXL_F16,
+               .records = !records || std::string_view(records) != "0",
+               .page_bytes = driver().page_bytes};
   });
 }
 
@@ -116,14 +122,16 @@ ExlCode weight_load(ExlDevice* device, const ExlWeightSource* source, ExlWeight*
 
 void weight_free(ExlWeight* weight) { delete weight; }
 
-ExlCode select(ExlDevice*, const ExlCall* call, int32_t* chosen, uint64_t* scratch,
+ExlCode select(ExlDevice* device, const ExlCall* call, int32_t* chosen, uint64_t* scratch,
                ExlMessage* message) {
   return guarded(message, [&] {
     std::string objections;
     for (int32_t i = 0; const Kernel& kernel : kernels()) {
       const int32_t index = i++;
       if (std::string_view(kernel.op) != call->op) continue;
-      const std::string objection = kernel.refuses ? kernel.refuses(*call) : std::string();
+      std::string objection = kernel.refuses ? kernel.refuses(*call) : std::string();
+      if (objection.empty() && kernel.shared_bytes)
+        objection = device->device.too_little_shared(kernel.shared_bytes(*call));
       if (!objection.empty()) {
         objections += std::string("\n  ") + kernel.name + ": " + objection;
         continue;
@@ -149,8 +157,8 @@ ExlCode run(ExlDevice* device, int32_t index, const ExlCall* const* calls, int32
   });
 }
 
-ExlCode capture_begin(ExlDevice* device, ExlMessage* message) {
-  return guarded(message, [&] { device->device.capture_begin(); });
+ExlCode capture_begin(ExlDevice* device, int32_t overlap, ExlMessage* message) {
+  return guarded(message, [&] { device->device.capture_begin(overlap != 0); });
 }
 
 ExlCode capture_end(ExlDevice* device, ExlGraph** graph, ExlMessage* message) {

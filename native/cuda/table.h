@@ -16,6 +16,9 @@ struct Kernel {
   void (*run)(Stream, const ExlCall&);     // launches
   // In the place of `run`: calls of one first input, with as few launches as it can.
   void (*run_together)(Stream, Calls) = nullptr;
+  // The most shared memory that a launch asks for, for calls of any size up to this one; null:
+  // none.
+  int64_t (*shared_bytes)(const ExlCall&) = nullptr;
 };
 
 std::span<const Kernel> kernels();

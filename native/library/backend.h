@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "library/library.h"
+#include "library/slabs.h"
 
 namespace exl {
 
@@ -13,9 +14,9 @@ class LibraryDevice : public DeviceMemory {
   LibraryDevice(std::shared_ptr<const Library> library, int index);
   ~LibraryDevice() override;
 
-  void* take(Place place, size_t bytes, size_t* reserved, Kind kind,
-             const std::string& label) override;
-  void give(Place place, void* address) override;
+  void* take(Place place, size_t bytes, size_t* reserved, Kind kind, const std::string& label,
+             const std::string& owner) override;
+  size_t give(Place place, void* address, size_t reserved) override;
   void write(void* device, const void* host, size_t bytes) override;
   void upload(void* device, const void* host, size_t bytes) override;
   void download(void* host, const void* device, size_t bytes) override;
@@ -32,6 +33,11 @@ class LibraryDevice : public DeviceMemory {
 
   void started() { under_way_ = true; }
 
+  // How steps are recorded. What fails once on a device is not tried again there.
+  enum class Recordings { Overlapping, Plain, None };
+  Recordings recordings() const { return recordings_; }
+  void recording_failed(const Error& error);
+
   Notices notices;
 
   const ExlBackendApi& api() const { return *library_->api; }
@@ -40,11 +46,16 @@ class LibraryDevice : public DeviceMemory {
   const std::string& name() const { return name_; }
 
  private:
+  // Null: there is not as much, and `objection` says so.
+  void* allocate(int32_t memory, size_t bytes, size_t* reserved, std::string& objection);
+
   std::shared_ptr<const Library> library_;
   std::string name_;  // `cuda:0`
   ExlDevice* device_ = nullptr;
   ExlTraits traits_{};
-  bool under_way_ = false;  // on the engine thread
+  bool under_way_ = false;                           // on the engine thread
+  Recordings recordings_ = Recordings::Overlapping;  // on the engine thread
+  std::unique_ptr<Slabs> slabs_;                     // null: the driver takes what it is asked for
 };
 
 struct LibraryWeight : Weight {
@@ -87,7 +98,9 @@ class LibraryBackend : public Backend {
   Dtype cache_type() const override { return Dtype(device->traits().cache_type); }
   Kernels kernels() const override { return host_kernels; }
   std::shared_ptr<DeviceMemory> memory() const override { return device; }
-  std::unique_ptr<StepGraphs> make_graphs() override { return make_library_graphs(device); }
+  std::unique_ptr<StepGraphs> make_graphs() override {
+    return device->traits().records ? make_library_graphs(device) : nullptr;
+  }
   const Kernel* find_kernel(Call& call, std::string& objections) const override;
   std::shared_ptr<Weight> load(const WeightSource& source, const Allocator& allocate,
                                const std::string& label) override;

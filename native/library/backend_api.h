@@ -52,6 +52,8 @@ typedef struct ExlDeviceInfo {
 typedef struct ExlTraits {
   int32_t activation_type; /* of every value of a program */
   int32_t cache_type;      /* of keys and values in an fp16 cache */
+  int32_t records;         /* steps may be recorded as graphs */
+  uint64_t page_bytes;     /* the driver takes large memory in multiples of it */
 } ExlTraits;
 
 /* Device memory is zeroed; pinned memory is the host's, and the device can copy it by itself. */
@@ -205,8 +207,10 @@ typedef struct ExlBackendApi {
   ExlCode (*run)(ExlDevice*, int32_t kernel, const ExlCall* const* calls, int32_t count,
                  ExlMessage*);
 
-  /* What is launched in between is recorded and not run. end() returns no graph if it fails. */
-  ExlCode (*capture_begin)(ExlDevice*, ExlMessage*);
+  /* What is launched in between is recorded and not run; with `overlap`, launches may begin before
+     those before them have ended, if the device can. end() returns no graph if it fails, and also
+     ends a recording that a launch has made invalid. */
+  ExlCode (*capture_begin)(ExlDevice*, int32_t overlap, ExlMessage*);
   ExlCode (*capture_end)(ExlDevice*, ExlGraph** graph, ExlMessage*);
   ExlCode (*graph_launch)(ExlDevice*, ExlGraph*, ExlMessage*);
   void (*graph_free)(ExlDevice*, ExlGraph*);

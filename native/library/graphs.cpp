@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "library/backend.h"
 
@@ -30,10 +31,11 @@ class LibraryGraphs : public StepGraphs {
     }
     Entry& entry = known->second;
     entry.used = ++clock_;
-    if (!entry.graph) entry.graph = record(launch);
-    device_->start([&](ExlMessage* m) {
-      return device_->api().graph_launch(device_->device(), entry.graph, m);
-    });
+    if (!entry.graph && device_->recordings() == LibraryDevice::Recordings::None) return launch();
+    const std::optional<Error> refusal = replay(entry, launch);
+    if (!refusal) return;
+    launch();  // throws where the fault is not the recording's
+    device_->recording_failed(*refusal);
   }
 
  private:
@@ -42,15 +44,33 @@ class LibraryGraphs : public StepGraphs {
     uint64_t used;
   };
 
-  // Ends the recording also when a launch throws.
+  // Runs the graph of a step, which it records if there is none; or says why the step has not
+  // begun.
+  std::optional<Error> replay(Entry& entry, const std::function<void()>& launch) {
+    try {
+      if (!entry.graph) entry.graph = record(launch);
+      device_->start([&](ExlMessage* m) {
+        return device_->api().graph_launch(device_->device(), entry.graph, m);
+      });
+      return {};
+    } catch (const Error& error) {
+      if (error.code == Code::DeviceLost) throw;
+      free(entry);
+      entry.graph = nullptr;
+      return error;
+    }
+  }
+
+  // Ends the recording also when a launch throws, and once more when it does not end.
   struct Recording {
     LibraryDevice& device;
     ExlGraph* graph = nullptr;
     bool open = true;
 
     ExlCode end(ExlMessage* message) {
-      open = false;
-      return device.api().capture_end(device.device(), &graph, message);
+      const ExlCode code = device.api().capture_end(device.device(), &graph, message);
+      open = code != EXL_OK;
+      return code;
     }
     ~Recording() {
       ExlMessage ignored{};
@@ -59,8 +79,9 @@ class LibraryGraphs : public StepGraphs {
   };
 
   ExlGraph* record(const std::function<void()>& launch) {
+    const bool overlap = device_->recordings() == LibraryDevice::Recordings::Overlapping;
     device_->start(
-        [&](ExlMessage* m) { return device_->api().capture_begin(device_->device(), m); });
+        [&](ExlMessage* m) { return device_->api().capture_begin(device_->device(), overlap, m); });
     Recording recording{*device_};
     launch();
     device_->start([&](ExlMessage* m) { return recording.end(m); });

@@ -43,7 +43,8 @@ Buffer::Buffer(std::shared_ptr<Ledger> ledger, std::shared_ptr<DeviceMemory> mem
                size_t bytes, Kind kind, std::string label, std::string owner)
     : Buffer(std::move(ledger), bytes) {
   memory_ = std::move(memory), place_ = place;
-  if (bytes) data_ = static_cast<std::byte*>(memory_->take(place, bytes, &reserved_, kind, label));
+  if (bytes)
+    data_ = static_cast<std::byte*>(memory_->take(place, bytes, &reserved_, kind, label, owner));
   id_ = ledger_->enter(kind, std::move(label), std::move(owner), bytes_, reserved_);
 }
 
@@ -65,13 +66,14 @@ void Buffer::back(size_t offset, size_t bytes) const {
 }
 
 Buffer::~Buffer() {
+  size_t returned = reserved_;
   if (memory_ && data_)
-    memory_->give(place_, data_);
+    returned = memory_->give(place_, data_, reserved_);
   else if (is_mapping_)
     File::unmap(data_ - mapped_before_, bytes_ + mapped_before_);
   else if (data_)
     unmap_pages(data_, reserved_);
-  ledger_->strike(id_);
+  ledger_->strike(id_, returned);
 }
 
 }  // namespace exl

@@ -15,10 +15,12 @@ class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
 
-  // From any thread. Device memory is zeroed. Throws OutOfMemory, DeviceLost.
+  // From any thread. Device memory is zeroed. `reserved` is what was taken from the system for it.
+  // Throws OutOfMemory, DeviceLost.
   virtual void* take(Place place, size_t bytes, size_t* reserved, Kind kind,
-                     const std::string& label) = 0;
-  virtual void give(Place place, void* address) = 0;
+                     const std::string& label, const std::string& owner) = 0;
+  // Returns what goes back to the system.
+  virtual size_t give(Place place, void* address, size_t reserved) = 0;
   // At once, to memory nothing in flight uses. From any thread.
   virtual void write(void* device, const void* host, size_t bytes) = 0;
 

@@ -22,7 +22,7 @@ uint64_t Ledger::enter(Kind kind, std::string label, std::string owner, uint64_t
                        uint64_t reserved) {
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_++;
-  entries_.emplace(id, LedgerEntry{id, kind, std::move(label), std::move(owner), bytes, reserved,
+  entries_.emplace(id, LedgerEntry{id, kind, std::move(label), std::move(owner), bytes,
                                    std::chrono::steady_clock::now()});
   totals_.allocated += bytes;
   totals_.reserved += reserved;
@@ -32,13 +32,13 @@ uint64_t Ledger::enter(Kind kind, std::string label, std::string owner, uint64_t
   return id;
 }
 
-void Ledger::strike(uint64_t id) {
+void Ledger::strike(uint64_t id, uint64_t returned) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   const LedgerEntry& entry = found->second;
   totals_.allocated -= entry.bytes;
-  totals_.reserved -= entry.reserved;
+  totals_.reserved -= returned;
   totals_.by_kind[int(entry.kind)] -= entry.bytes;
   totals_.buffers--;
   entries_.erase(found);

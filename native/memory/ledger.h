@@ -21,7 +21,6 @@ struct LedgerEntry {
   std::string label;  // what it is: `model.layers.0.mlp.gate_proj`
   std::string owner;  // who disposes of it: `model#1 > cache`
   uint64_t bytes;     // asked for
-  uint64_t reserved;  // taken from the system for it
   std::chrono::steady_clock::time_point since;
 };
 
@@ -35,9 +34,11 @@ struct LedgerTotals {
 
 class Ledger {
  public:
+  // `reserved` is what was taken from the system for it, and `returned` what went back with it:
+  // where buffers share what was taken, the first takes it, and the last gives it back.
   uint64_t enter(Kind kind, std::string label, std::string owner, uint64_t bytes,
                  uint64_t reserved);
-  void strike(uint64_t id);
+  void strike(uint64_t id, uint64_t returned);
 
   LedgerTotals totals() const;
   std::vector<LedgerEntry> entries() const;

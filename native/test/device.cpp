@@ -1,4 +1,5 @@
 // A backend in a library, over the fake driver, against the CPU backend; and how it says no.
+#include <cstdlib>
 #include <functional>
 
 #include "base/error.h"
@@ -194,6 +195,48 @@ void is_lost() {
   expect_nothing_held(*ledger, "after it was opened again");
 }
 
+// Said when a program is compiled, with the sizes, and not when a kernel is launched.
+void needs_no_more_shared_memory_than_there_is() {
+  const auto ledger = std::make_shared<Ledger>();
+  fake::configure({.block_shared_bytes = 20'000});
+  expect_error([&] { story(open_backend(library(), 0), ledger); }, Code::UnsupportedOp,
+               "bytes of shared memory, where a block may have 20000");
+  expect_nothing_held(*ledger, "after too little shared memory");
+}
+
+// What a driver refuses to record is launched, and said once.
+void goes_on_without_recordings() {
+  const auto host = std::make_shared<Ledger>();
+  const std::vector<int32_t> expected = story(cpu::make_backend(), host);
+  const auto expect = [&](const fake::Settings& settings, int64_t replays, size_t notices) {
+    fake::configure(settings);
+    const auto ledger = std::make_shared<Ledger>();
+    std::vector<std::string> said;
+    {
+      const std::shared_ptr<Backend> backend = open_backend(library(), 0);
+      backend->notices().take();
+      check(story(backend, ledger) == expected, "the ids are the same without recordings");
+      said = backend->notices().take();
+    }
+    check(fake::graph_launches() == replays, std::to_string(fake::graph_launches()) +
+                                                 " steps were replayed, expected " +
+                                                 std::to_string(replays));
+    check(said.size() == notices,
+          std::to_string(said.size()) + " notices, expected " + std::to_string(notices));
+    for (const std::string& text : said)
+      check(text.find("a step could not be recorded") == 0 &&
+                text.find("cudaLaunchKernelExC failed") != std::string::npos,
+            "a notice says what failed: " + text);
+    expect_nothing_held(*ledger, "after steps that could not be recorded");
+  };
+  expect({.major = 9, .code = 90}, 6, 0);
+  expect({.major = 9, .code = 90, .records_overlap = false}, 5, 1);
+  expect({.records = false}, 0, 2);
+  setenv("EXL_CUDA_GRAPHS", "0", 1);
+  expect({.records = false}, 0, 0);
+  unsetenv("EXL_CUDA_GRAPHS");
+}
+
 }  // namespace
 
 void device() {
@@ -203,64 +246,8 @@ void device() {
   says_no();
   runs_out_of_memory();
   is_lost();
-}
-
-// Whatever call of the driver fails, and however: an error of a known kind, nothing left behind,
-// and the same ids once what failed is tried again.
-void device_faults() {
-  const auto host = std::make_shared<Ledger>();
-  const std::vector<int32_t> expected = story(cpu::make_backend(), host);
-  for (const int kind : {1, 2, 700}) {
-    int64_t failures = 0;
-    for (int64_t at = 1;; at++) {
-      const std::string when =
-          "when call " + std::to_string(at) + " fails with " + std::to_string(kind);
-      fake::configure({.fail_at = at, .fail_with = kind});
-      const auto ledger = std::make_shared<Ledger>();
-      bool lost = false, failed_once = false;
-      std::vector<int32_t> found;
-      const auto attempt = [&](const std::function<void()>& run) {
-        if (lost) return;
-        try {
-          run();
-        } catch (const Error& error) {
-          failed_once = true;
-          const bool is_typed = error.code == Code::OutOfMemory || error.code == Code::Internal ||
-                                error.code == Code::DeviceLost ||
-                                error.code == Code::DeviceUnavailable;
-          check(is_typed, std::string("an error of a known kind ") + when);
-          lost = error.code == Code::DeviceLost;
-          if (!lost) run();
-        }
-      };
-      {
-        std::shared_ptr<Backend> backend;
-        attempt([&] { backend = open_backend(library(), 0); });
-        if (backend) {
-          SmallModel model(backend, ledger);
-          attempt([&] { model.load(); });
-          attempt([&] { model.compile(); });
-          std::vector<int32_t> next;
-          attempt([&] { found = model.step({3, 1, 4, 1, 5}, 1, 0); });
-          attempt([&] { model.share_page(); });
-          if (!lost) next = {found[0], found[0]};
-          for (int32_t step = 5; step < 12; step++)
-            attempt([&] {
-              const std::vector<int32_t> drawn = model.step(next, 2, step);
-              next = drawn;
-              found.insert(found.end(), drawn.begin(), drawn.end());
-            });
-        }
-      }
-      expect_nothing_held(*ledger, when);
-      if (!lost) check(found == expected, "the ids are the same " + when);
-      if (fake::calls() < at) break;  // the story is shorter: nothing failed
-      check(failed_once, "the failure is not swallowed " + when);
-      failures++;
-    }
-    std::printf("%lld calls of the driver failed with %d\n", static_cast<long long>(failures),
-                kind);
-  }
+  needs_no_more_shared_memory_than_there_is();
+  goes_on_without_recordings();
 }
 
 }  // namespace exl::test

@@ -74,7 +74,7 @@ void limits_are_never_lowered() {
   for (int time = 0; time < 2; time++) {  // the second in a new context, which knows of nothing
     Device device(fake::driver(), 0);
     launch(device, &few, 60'000);
-    device.capture_begin();
+    device.capture_begin(true);
     launch(device, &few, 60'000);
     launch(device, &few, 50'000);
     launch(device, &many, 100);

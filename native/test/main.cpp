@@ -19,10 +19,15 @@
 namespace exl::test {
 
 int failed = 0, passed = 0;
+std::string failing_context;
+
+void set_context(const std::string& context) { failing_context = context; }
 
 void check(bool holds, const std::string& what) {
   holds ? passed++ : failed++;
-  if (!holds) std::printf("FAILED: %s\n", what.c_str());
+  if (!holds)
+    std::printf("FAILED: %s%s%s\n", what.c_str(), failing_context.empty() ? "" : ": ",
+                failing_context.c_str());
 }
 
 }  // namespace exl::test
@@ -259,7 +264,7 @@ void targets() {
 
 }  // namespace
 
-int main() {
+int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
   targets();
   cache();
   quant_linear();
@@ -275,7 +280,8 @@ int main() {
 #ifdef EXL_TEST_EMULATOR
   launches();
   device();
-  device_faults();
+  slabs();
+  faults(argc > 1 && std::string(argv[1]) == "--full");
 #endif
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;

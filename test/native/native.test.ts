@@ -16,4 +16,4 @@ test('the native test program passes', async () => {
 	} finally {
 		await rm(cwd, {recursive: true});
 	}
-});
+}, 300_000);

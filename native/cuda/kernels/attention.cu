@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cuda/kernels/attention_decode.cuh"
 #include "cuda/kernels/attention_prefill.cuh"
 #include "cuda/launch.cuh"
@@ -28,11 +30,23 @@ int64_t attention_scratch_bytes(const AttentionParams& p) {
 
 namespace {
 
-// Query rows are spread over 4 warps. Tiles of 64 tokens, but of 16 where a head is so long that
-// its sums fill the registers.
+// Tiles of 64 tokens, but of 16 where a head is so long that its sums fill the registers.
+template <int kDim>
+constexpr int kPrefillTokens = kDim > 128 ? 16 : 64;
+// Two warps where the stages of four would not fit.
+template <int kDim>
+constexpr int kDecodeWarps = kDim > 128 ? 2 : 4;
+
+template <int kDim, bool kQuantised>
+constexpr int most_shared_bytes() {
+  return std::max(tiles_bytes<kDim, kPrefillTokens<kDim>, kQuantised>(),
+                  decode_shared_bytes<kDim, kDecodeWarps<kDim>, kQuantised>());
+}
+
+// Query rows are spread over 4 warps.
 template <int kDim, bool kQuantised>
 void start_prefill(Stream stream, const AttentionParams& p) {
-  constexpr int kWarps = 4, kTokens = kDim > 128 ? 16 : 64;
+  constexpr int kWarps = 4, kTokens = kPrefillTokens<kDim>;
   const int group = p.heads / p.cache.key_heads;
   const int heads_here = min(group, 16 * kWarps), rows_here = 16 * kWarps / heads_here;
   const dim3 grid(unsigned(ceil_div(p.rows, rows_here)),
@@ -41,10 +55,9 @@ void start_prefill(Stream stream, const AttentionParams& p) {
          tiles_bytes<kDim, kTokens, kQuantised>(), stream, p);
 }
 
-// Two warps where the stages of four would not fit.
 template <int kDim, bool kQuantised>
 void start_decode(Stream stream, const AttentionParams& p) {
-  constexpr int kWarps = kDim > 128 ? 2 : 4;
+  constexpr int kWarps = kDecodeWarps<kDim>;
   const int group = p.heads / p.cache.key_heads;
   const dim3 grid(unsigned(p.rows), unsigned(p.cache.key_heads * ceil_div(group, 16)),
                   unsigned(p.splits));
@@ -77,6 +90,15 @@ void decode(Stream stream, const AttentionParams& p) {
 }
 
 }  // namespace
+
+int64_t attention_shared_bytes(const AttentionParams& p) {
+  const bool quantised = is_quantised(p.cache);
+  if (p.cache.dim <= 64)
+    return quantised ? most_shared_bytes<64, true>() : most_shared_bytes<64, false>();
+  if (p.cache.dim <= 128)
+    return quantised ? most_shared_bytes<128, true>() : most_shared_bytes<128, false>();
+  return quantised ? most_shared_bytes<256, true>() : most_shared_bytes<256, false>();
+}
 
 void attention_prefill(Stream stream, const AttentionParams& p) {
   if (p.rows == 0) return;

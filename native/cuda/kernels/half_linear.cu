@@ -8,6 +8,10 @@ std::string half_linear_refuses(const HalfLinearParams& p) {
   return linear_rows_refuse(p.in, p.out, p.rows);
 }
 
+int64_t half_linear_shared_bytes(const HalfLinearParams& p) {
+  return linear_shared_bytes(HalfStrips{p.weight, p.in, p.out}, p.rows.rows, 0);
+}
+
 void half_linear(Stream stream, std::span<const HalfLinearParams> layers) {
   if (layers.empty() || layers[0].rows.rows == 0) return;
   std::array<LinearCall<HalfStrips>, kMostLayersAtOnce> calls{};

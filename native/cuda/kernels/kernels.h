@@ -196,6 +196,8 @@ struct AttentionParams {
 };
 std::string attention_refuses(const AttentionParams& params);
 int64_t attention_scratch_bytes(const AttentionParams& params);
+// What a block of any of the launches asks for.
+int64_t attention_shared_bytes(const AttentionParams& params);
 // Many rows per sequence: neighbouring rows share what they read.
 void attention_prefill(Stream stream, const AttentionParams& params);
 // Few rows per sequence: the tokens of a sequence are split over blocks.
@@ -226,6 +228,7 @@ struct HalfLinearParams {
   LinearRows rows;
 };
 std::string half_linear_refuses(const HalfLinearParams& params);
+int64_t half_linear_shared_bytes(const HalfLinearParams& params);  // the most, as of attention
 void half_linear(Stream stream, std::span<const HalfLinearParams> layers);
 
 struct QuantLinearParams {
@@ -235,6 +238,7 @@ struct QuantLinearParams {
   Half* permuted = nullptr;
 };
 std::string quant_linear_refuses(const QuantLinearParams& params);
+int64_t quant_linear_shared_bytes(const QuantLinearParams& params);  // the most, as of attention
 int64_t quant_linear_scratch_bytes(const QuantLinearParams& params);
 void quant_linear(Stream stream, std::span<const QuantLinearParams> layers);
 

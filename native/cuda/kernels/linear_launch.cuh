@@ -34,6 +34,16 @@ inline bool takes_whole_inputs(int64_t rows, int in, int block_shared_bytes) {
 }
 
 template <typename Inputs, typename Strips>
+size_t few_shared_bytes(const Strips& weights, int64_t rows) {
+  const size_t warps = size_t(few_warps(weights));
+  const size_t slots = warps * Inputs::kStages * Inputs::kStrips;
+  const size_t inputs = size_t(Inputs::shared_bytes(weights.in_size(), int(rows)));
+  const size_t sums =
+      warps * 8 * Inputs::kRowTiles * Inputs::kStrips * kStripOutputs * sizeof(float);
+  return std::max(slots * size_t(weights.slot_bytes()) + inputs, sums);
+}
+
+template <typename Inputs, typename Strips>
 void launch_few(Stream stream, FewLayers<Strips> layers, size_t count) {
   int blocks = 0, warps = 0;
   size_t shared_bytes = 0;
@@ -43,12 +53,7 @@ void launch_few(Stream stream, FewLayers<Strips> layers, size_t count) {
     layer.warps = few_warps(weights);
     blocks += int(ceil_div(weights.strips(), Inputs::kStrips));
     warps = std::max(warps, layer.warps);
-    const size_t slots = size_t(layer.warps) * Inputs::kStages * Inputs::kStrips;
-    const size_t inputs =
-        size_t(Inputs::shared_bytes(weights.in_size(), int(layer.call.rows.rows)));
-    const size_t sums = size_t(layer.warps) * 8 * Inputs::kRowTiles * Inputs::kStrips *
-                        kStripOutputs * sizeof(float);
-    shared_bytes = std::max({shared_bytes, slots * size_t(weights.slot_bytes()) + inputs, sums});
+    shared_bytes = std::max(shared_bytes, few_shared_bytes<Inputs>(weights, layer.call.rows.rows));
   }
   launch(linear_few_kernel<Strips, Inputs>, unsigned(blocks), unsigned(warps * kWarp), shared_bytes,
          stream, layers);
@@ -69,15 +74,20 @@ void run_few(Stream stream, std::span<const LinearCall<Strips>> calls, bool whol
     launch_few<DirectInputs<Strips, 2>>(stream, layers, calls.size());
 }
 
+template <int kRowWarps, int kTiles, int kStrips, typename Strips>
+size_t many_shared_bytes(const Strips& weights) {
+  constexpr int kRows = kRowWarps * kTiles * 16;
+  return kManyStages *
+         (size_t(many_row_bytes<kRows>()) + size_t(kStrips) * size_t(weights.slot_bytes()));
+}
+
 template <typename Strips, int kRowWarps, int kTiles, int kStrips>
 void run_tiles(Stream stream, const LinearCall<Strips>& p) {
   constexpr int kRows = kRowWarps * kTiles * 16;
   const dim3 grid(unsigned(ceil_div(p.rows.rows, kRows)),
                   unsigned(ceil_div(p.weights.strips(), kStrips)));
-  const size_t stage =
-      size_t(many_row_bytes<kRows>()) + size_t(kStrips) * size_t(p.weights.slot_bytes());
   launch(linear_many_kernel<Strips, kRowWarps, kTiles, kStrips>, grid, kRowWarps * kStrips * kWarp,
-         kManyStages * stage, stream, p);
+         many_shared_bytes<kRowWarps, kTiles, kStrips>(p.weights), stream, p);
 }
 
 // Large tiles reuse more; small ones leave fewer processors idle when there are few rows.
@@ -87,6 +97,20 @@ void run_many(Stream stream, const LinearCall<Strips>& p) {
     run_tiles<Strips, 2, 4, 4>(stream, p);
   else
     run_tiles<Strips, 2, 2, 2>(stream, p);
+}
+
+// The most that a block asks for, of any number of rows up to `rows`.
+template <typename Strips>
+int64_t linear_shared_bytes(const Strips& weights, int64_t rows, int block_shared_bytes) {
+  size_t most = std::max(many_shared_bytes<2, 4, 4>(weights), many_shared_bytes<2, 2, 2>(weights));
+  if (rows <= kFewRows) most = 0;
+  for (int64_t r = 1; r <= std::min<int64_t>(rows, kFewRows); r++) {
+    const bool whole = takes_whole_inputs(r, weights.in_size(), block_shared_bytes);
+    most = std::max(most, whole    ? few_shared_bytes<WholeInputs<Strips>>(weights, r)
+                          : r <= 8 ? few_shared_bytes<DirectInputs<Strips, 1>>(weights, r)
+                                   : few_shared_bytes<DirectInputs<Strips, 2>>(weights, r));
+  }
+  return int64_t(most);
 }
 
 inline std::string linear_rows_refuse(int in, int out, const LinearRows& p) {

@@ -25,6 +25,12 @@ int64_t quant_linear_scratch_bytes(const QuantLinearParams& p) {
   return p.rows.rows * p.weight.in * int64_t(sizeof(half));
 }
 
+int64_t quant_linear_shared_bytes(const QuantLinearParams& p) {
+  const int limit = p.weight.block_shared_bytes;
+  return p.weight.zeros ? linear_shared_bytes(QuantStrips<true>{p.weight}, p.rows.rows, limit)
+                        : linear_shared_bytes(QuantStrips<false>{p.weight}, p.rows.rows, limit);
+}
+
 namespace {
 
 using Layers = std::span<const QuantLinearParams>;

@@ -341,6 +341,9 @@ uint64_t fast_attention_scratch(const ExlCall& call) {
   params.rows = std::min(params.rows, kMostDecodeRows);
   return uint64_t(attention_scratch_bytes(params));
 }
+int64_t fast_attention_shared_bytes(const ExlCall& call) {
+  return attention_shared_bytes(attention_params(call));
+}
 void fast_attention(Stream stream, const ExlCall& call) {
   const AttentionParams params = attention_params(call);
   params.rows <= kMostDecodeRows ? attention_decode(stream, params)
@@ -351,6 +354,9 @@ std::string fast_half_linear_refuses(const ExlCall& call) {
   return either(
       not_plain_halves(weight(call, 1)),
       either(not_plain_halves(weight(call, 2)), half_linear_refuses(half_linear_params(call))));
+}
+int64_t fast_half_linear_shared_bytes(const ExlCall& call) {
+  return half_linear_shared_bytes(half_linear_params(call));
 }
 void fast_half_linear(Stream stream, Calls calls) {
   for (const Calls some : slices(calls)) {
@@ -370,6 +376,9 @@ uint64_t fast_quant_linear_scratch(const ExlCall& call) {
   const int64_t many = quant_linear_scratch_bytes(params);
   params.rows.rows = std::min<int64_t>(params.rows.rows, kFewRows);
   return uint64_t(std::max(many, kMostLayersAtOnce * quant_linear_scratch_bytes(params)));
+}
+int64_t fast_quant_linear_shared_bytes(const ExlCall& call) {
+  return quant_linear_shared_bytes(quant_linear_params(call));
 }
 void fast_quant_linear(Stream stream, Calls calls) {
   for (const Calls some : slices(calls)) {

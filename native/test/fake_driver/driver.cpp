@@ -5,6 +5,7 @@
 
 #include "cuda/device.h"
 #include "test/emulator/emulator.h"
+#include "test/fake_driver/calls.h"
 #include "test/fake_driver/state.h"
 
 namespace exl::fake {
@@ -20,22 +21,16 @@ using cuda::Stream;
 
 namespace {
 
-constexpr int kBlockShared = 64 << 10;  // Turing's, the least there is
-constexpr Result kInvalidValue = 1, kInvalidDevice = 101, kInvalidContext = 201, kNoCode = 209;
+constexpr Result kInvalidValue = 1, kInvalidDevice = 101, kInvalidContext = 201, kNoCode = 209,
+                 kInvalidHandle = 400;
 constexpr Result kLaunchFailed = 719, kCaptureInvalid = 901;
 
 using Lock = std::lock_guard<std::recursive_mutex>;
 
-bool loses_device(Result result) { return result >= 700 && result <= 719; }
-
 // Before every call but those that give something back.
 Result begin() {
-  State& s = state();
   CUctx_st* context = current();
-  if (context && context->lost) return context->lost;
-  if (++s.calls != s.settings.fail_at) return kSuccess;
-  if (context && loses_device(s.settings.fail_with)) context->lost = s.settings.fail_with;
-  return s.settings.fail_with;
+  return context ? context->lost : kSuccess;
 }
 
 // The same, of calls that need a context.
@@ -114,7 +109,7 @@ Result device_attribute(int* value, int attribute, int) {
   const Settings& settings = state().settings;
   *value = attribute == cuda::kMajor   ? settings.major
            : attribute == cuda::kMinor ? settings.minor
-                                       : kBlockShared;
+                                       : settings.block_shared_bytes;
   return kSuccess;
 }
 
@@ -151,7 +146,7 @@ void destroy_context(Context context) {
   for (const auto& [data, block] : s.blocks)
     if (block.context == context) mine.push_back(data);
   for (std::byte* data : mine) unmap_block(data);
-  if ((!mine.empty() || !empty) && !context->lost)
+  if ((!mine.empty() || !empty) && !context->lost && !s.left_behind)
     s.misuse("a context was released with something in it");
   delete context;
 }
@@ -200,7 +195,7 @@ Result memory_allocate(Address* address, size_t bytes) {
   const Lock lock(s.mutex);
   if (const Result r = begin_in_context()) return r;
   if (bytes == 0) return kInvalidValue;
-  if (bytes > s.settings.total_bytes - s.used(current()->device)) return kOutOfMemory;
+  if (s.taken(bytes) > s.settings.total_bytes - s.used(current()->device)) return kOutOfMemory;
   *address = reinterpret_cast<Address>(map_block(current(), bytes, false));
   return *address ? kSuccess : kOutOfMemory;
 }
@@ -247,9 +242,9 @@ Result start_copy(Stream stream, bool wait, std::function<void()> copy) {
   }
   // Only launches overlap: a copy sees all that was launched before it.
   enqueue(*stream, {[copy = std::move(copy)] {
-            emulator::synchronise();
-            copy();
-          }});
+    emulator::synchronise();
+    copy();
+  }});
   return wait ? drain(*stream) : kSuccess;
 }
 
@@ -332,7 +327,7 @@ Result capture_end(Stream stream, Graph* graph) {
   const bool capturing = std::exchange(stream->capturing, false);
   std::vector<Work> work = std::exchange(stream->queue, {});
   if (const Result r = begin_in_context()) return r;
-  if (!capturing) return kCaptureInvalid;
+  if (!capturing || std::exchange(stream->invalid, false)) return kCaptureInvalid;
   *graph = new CUgraph_st{current(), std::move(work)};
   state().graphs.insert(*graph);
   return kSuccess;
@@ -382,7 +377,7 @@ Result function_info(cuda::Function, cuda::FunctionInfo* info) {
 Result function_shared(cuda::Function function, int most_bytes, int percent) {
   const Lock lock(state().mutex);
   if (const Result r = begin_in_context()) return r;
-  if (most_bytes > kBlockShared) return kInvalidValue;
+  if (most_bytes > state().settings.block_shared_bytes) return kInvalidValue;
   current()->functions[function] = {size_t(most_bytes), percent};
   return kSuccess;
 }
@@ -393,6 +388,10 @@ Result launch(const cuda::Launch& l, bool overlaps) {
   if (const Result r = begin_in_context()) return r;
   const FunctionState& function = current()->functions[l.function];
   if (l.shared_bytes > function.most_shared_bytes) return kInvalidValue;
+  if (l.stream->capturing && (!s.settings.records || (overlaps && !s.settings.records_overlap))) {
+    l.stream->invalid = true;
+    return kInvalidHandle;
+  }
   // Blocks of kernels with other shares would not run beside each other.
   for (const auto& [other, said] : current()->functions)
     if (said.percent != function.percent) s.misuse("kernels with different shares");
@@ -412,12 +411,17 @@ bool free_bytes(const char* bus_id, size_t* bytes) {
 }  // namespace
 
 const cuda::Driver& driver() {
-  static const cuda::Driver table{
-#define EXL_FIELD(field, name, parameters) field,
+  static cuda::Driver table{
+#define EXL_FIELD(field, name, parameters) Call<field, names::field>::run,
       EXL_DRIVER_FUNCTIONS(EXL_FIELD)
 #undef EXL_FIELD
-          function_info,
-      function_shared, launch, free_bytes, 12040};
+          Call<function_info, names::function_info>::run,
+      Call<function_shared, names::function_shared>::run,
+      Call<launch, names::launch>::run,
+      free_bytes,
+      1,
+      12040};
+  table.page_bytes = state().settings.page_bytes;
   return table;
 }
 

@@ -21,12 +21,16 @@ struct Settings {
   size_t total_bytes = size_t(1) << 30;  // of each device
   int version = 13000;
   int major = 8, minor = 0;
-  int code = 80;             // what kernels were compiled from; 0: there is no code for this device
-  std::string missing = {};  // why there is no driver at all
-  uint64_t seed = 1;         // of the emulator, which runs the kernels
+  int code = 80;  // what kernels were compiled from; 0: there is no code for this device
+  int block_shared_bytes = 64 << 10;  // Turing's, the least there is
+  bool records = true;                // launches can be captured
+  bool records_overlap = true;        // and those that overlap, too
+  size_t page_bytes = 1;              // see Driver
+  std::string missing = {};           // why there is no driver at all
+  uint64_t seed = 1;                  // of the emulator, which runs the kernels
 
   // The call that fails, counted from 1 by `calls()`; 0: none does. Calls that give something back
-  // fail only of a lost device.
+  // do so all the same.
   int64_t fail_at = 0;
   cuda::Result fail_with = 2;  // loses the device if it is such an error
 };
@@ -35,7 +39,7 @@ struct Settings {
 // whenever devices are listed or opened: `devices=2,total=1048576,fail_at=17,fail_with=700`.
 void configure(const Settings& settings);
 
-int64_t calls();
+std::vector<const char*> calls();  // by name
 
 // What the driver holds; all zero after the last device was closed.
 struct Held {

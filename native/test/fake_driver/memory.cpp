@@ -28,8 +28,14 @@ size_t page() {
 size_t State::used(int device) const {
   size_t sum = 0;
   for (const auto& [data, block] : blocks)
-    if (!block.pinned && block.context->device == device) sum += block.bytes;
+    if (!block.pinned && block.context->device == device) sum += taken(block.bytes);
   return sum;
+}
+
+// Small blocks share pages.
+size_t State::taken(size_t bytes) const {
+  const size_t page = settings.page_bytes;
+  return bytes < page / 2 ? bytes : (bytes + page - 1) / page * page;
 }
 
 std::byte* map_block(CUctx_st* context, size_t bytes, bool pinned) {

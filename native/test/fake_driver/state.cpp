@@ -35,6 +35,9 @@ Settings parse(const std::string& text) {
     if (name == "total") settings.total_bytes = size_t(number);
     if (name == "version") settings.version = int(number);
     if (name == "capability") settings.major = int(number / 10), settings.minor = int(number % 10);
+    if (name == "records") settings.records = number != 0;
+    if (name == "records_overlap") settings.records_overlap = number != 0;
+    if (name == "page") settings.page_bytes = size_t(number);
     if (name == "code") settings.code = int(number);
     if (name == "missing") settings.missing = value;
     if (name == "fail_at") settings.fail_at = number;
@@ -51,7 +54,9 @@ namespace {
 void apply(const Settings& settings) {
   state().settings = settings;
   emulator::set_seed(settings.seed);
-  state().calls = state().graph_launches = state().launches = 0;
+  state().calls.clear();
+  state().left_behind = false;
+  state().graph_launches = state().launches = 0;
   state().overlapping_launches = 0;
   state().misuses.clear();
   state().failure.clear();
@@ -65,7 +70,7 @@ void configure(const Settings& settings) {
   state().configured = true;
 }
 
-int64_t calls() {
+std::vector<const char*> calls() {
   const Lock lock(state().mutex);
   return state().calls;
 }
@@ -99,7 +104,7 @@ Held held() {
   held.graphs = int64_t(s.graphs.size() + s.execs.size());
   for (const auto& [data, block] : s.blocks) {
     (block.pinned ? held.pinned_buffers : held.device_buffers)++;
-    if (!block.pinned) held.device_bytes += block.bytes;
+    if (!block.pinned) held.device_bytes += s.taken(block.bytes);
   }
   return held;
 }

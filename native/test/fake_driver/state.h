@@ -33,6 +33,7 @@ struct CUstream_st {
   CUctx_st* context = nullptr;
   std::vector<Work> queue;
   bool capturing = false;
+  bool invalid = false;  // what it captures
 };
 
 struct CUgraph_st {
@@ -62,7 +63,8 @@ struct State {
   Settings settings;
   bool configured = false;  // by a test that is linked with it; else by the environment
   std::string environment;
-  int64_t calls = 0;
+  std::vector<const char*> calls;  // by name
+  bool left_behind = false;  // what could not be given back, since its context could not be entered
   int64_t graph_launches = 0, launches = 0, overlapping_launches = 0;
   std::vector<std::string> misuses;
   std::string failure;  // what a kernel did wrong: the text of the next "launch failed"
@@ -75,6 +77,7 @@ struct State {
 
   void misuse(const std::string& what) { misuses.push_back(what); }
   size_t used(int device) const;
+  size_t taken(size_t bytes) const;  // by an allocation
 };
 
 State& state();
