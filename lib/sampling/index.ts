@@ -6,3 +6,4 @@ export {
 	type ResolvedGenerateOptions,
 } from './options.js';
 export type {LogitsHook} from './output.js';
+export type {DryOptions} from './penalties.js';

@@ -160,7 +160,11 @@ export class Tokenizer {
 		return tokens.filter(({special, content}) => special && content === text).map(({id}) => id);
 	}
 
-	/** What every token says. Made when it is first asked for, which takes about 50 ms for 128,000 tokens. */
+	/**
+	What every token says. Made when it is first asked for, which takes about 50 ms for 128,000 tokens.
+
+	@internal
+	*/
 	get texts(): TokenTexts {
 		const {special} = this.#libraries;
 		this.#texts ??= tokenTexts(
