@@ -8,7 +8,11 @@ import {type TemperatureOptions, temperatureEntries} from './temperature.js';
 import {type TokenOptions, tokenEntries} from './tokens.js';
 import {type TruncationOptions, truncationEntries} from './truncation.js';
 
-/** How to continue a prompt. The defaults are ExLlamaV2's. */
+/**
+How to continue a prompt. The defaults are ExLlamaV2's.
+
+@interface
+*/
 export type GenerateOptions = TextOptions &
 	OutputOptions &
 	TemperatureOptions &
@@ -37,10 +41,11 @@ export type TextOptions = {
 	/** Whether the prompt begins with the BOS token. @default as the tokenizer is set up */
 	readonly addBos?: boolean | undefined;
 
+	/** Ends the job; the call then rejects with its reason. @default none */
 	readonly signal?: AbortSignal | undefined;
 };
 
-export type ResolvedGenerateOptions = v.InferOutput<typeof schema> & {readonly repetitionPenalty: number};
+export type ResolvedGenerateOptions = v.InferOutput<typeof generateSchema> & {readonly repetitionPenalty: number};
 
 const isStop = (value: unknown) =>
 	typeof value === 'string' ? value !== '' : Number.isSafeInteger(value) && (value as number) >= 0;
@@ -56,7 +61,8 @@ const stop = v.pipe(
 	}),
 );
 
-const schema = optionsOf({
+/** @internal What docs/sampling.md lists. */
+export const generateSchema = optionsOf({
 	maxTokens: v.optional(integer(1)),
 	minTokens: v.optional(integer(0), 0),
 	...temperatureEntries,
@@ -78,7 +84,7 @@ Checks the options of `generate()`, `complete()` and `chat()` and fills in defau
 @throws {ExlError} `EXL_INVALID_ARGUMENT`.
 */
 export function parseGenerateOptions(input: unknown = {}, what = 'generate()'): ResolvedGenerateOptions {
-	const options = parseOptions(schema, input, what);
+	const options = parseOptions(generateSchema, input, what);
 	refuseContradictions(options);
 	// As ExLlamaV2's greedy settings: no penalty unless one is asked for.
 	const {repetitionPenalty = options.temperature === 0 ? 1 : 1.025} = options;
@@ -94,7 +100,7 @@ export function checkGenerateOptions(options?: GenerateOptions): void {
 	parseGenerateOptions(options);
 }
 
-function refuseContradictions(options: v.InferOutput<typeof schema>): void {
+function refuseContradictions(options: v.InferOutput<typeof generateSchema>): void {
 	const {minTokens, maxTokens, dynamicTemperature, allowedTokens, bannedTokens = [], filters} = options;
 	const refuse = (op: string, message: string) => {
 		throw new ExlError('EXL_INVALID_ARGUMENT', message, {op});

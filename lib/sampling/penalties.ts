@@ -21,7 +21,7 @@ export type PenaltyOptions = {
 	/** Over how many tokens before that range the three fade to nothing. @default 0 */
 	readonly repetitionDecay?: number | undefined;
 
-	/** @default off */
+	/** Makes it less probable to go on with what was said before: `multiplier` alone is enough. @default off */
 	readonly dry?: DryOptions | undefined;
 };
 
