@@ -37,9 +37,9 @@ export type Library = {
 };
 
 // Not an import: the package has one declaration file, of its ES module, which TypeScript does not let CommonJS import.
-const {Tokenizer} = require('@huggingface/tokenizers') as {
-	Tokenizer: new (json: object, config: object) => Library;
-};
+// When the first tokenizer is read, so that importing this package stays quick.
+const loadLibrary = () =>
+	require('@huggingface/tokenizers') as {Tokenizer: new (json: object, config: object) => Library};
 
 export type Libraries = {
 	/** Takes special tokens written out in a text for what they stand for. */
@@ -63,6 +63,7 @@ export function createLibraries(json: TokenizerJson, config: TokenizerConfig): L
 
 /** The library's tokenizer, with the parts mended that work in another way than those of the Rust library it follows. */
 export function createLibrary(json: TokenizerJson, config: TokenizerConfig): Library {
+	const {Tokenizer} = loadLibrary();
 	const library = new Tokenizer(json, config);
 	mendNormalizer(library.normalizer as object | null, json.normalizer);
 	mendPreTokenizer(library.pre_tokenizer as object | null, json.pre_tokenizer);
