@@ -2,7 +2,7 @@
 
 // Builds the addon for other systems into prebuilds/:
 //
-//   npm run prebuild -- TARGET...      one of scripts/release/platforms.mjs, or `host`
+//   npm run prebuild -- TARGET...      of scripts/release/platforms.mjs, `host`, or `cuda-linux-x64`, which takes nvcc
 //   npm run prebuild:all               all that this machine can build
 //
 // On Linux x64 zig builds for every platform, against a C library that is old enough (tools/zig, which is installed when it
@@ -15,6 +15,7 @@ import os from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {hostPlatform, platforms, prebuildName} from './platforms.mjs';
+import {cudaLibrary} from './stage.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const zigFolder = path.join(root, 'tools/zig');
@@ -69,7 +70,26 @@ function native(platform) {
 	);
 }
 
-const names = process.argv.slice(2);
+/** The CUDA library, for every GPU that is supported; its host code by the system's compiler. */
+function cuda() {
+	const out = path.join(root, 'build-prebuild', 'cuda');
+	const options = [
+		'CMAKE_BUILD_TYPE=Release',
+		`NODE_EXECUTABLE=${process.execPath}`,
+		'EXL_CUDA=ON',
+		'EXL_CUDA_ARCHITECTURES=release',
+	];
+	run('cmake', ['-S', root, '-B', out, ...options.map(option => `-D${option}`)]);
+	run('cmake', ['--build', out, '--target', 'exl_cuda', '--parallel', String(os.availableParallelism())]);
+	const to = path.join(root, 'prebuilds', cudaLibrary);
+	mkdirSync(path.dirname(to), {recursive: true});
+	copyFileSync(path.join(out, 'Release/libexl_cuda.so'), to);
+	run('strip', ['--strip-unneeded', to]);
+	console.log(`prebuilds/${cudaLibrary}: ${statSync(to).size} bytes`);
+}
+
+const names = process.argv.slice(2).filter(name => name !== 'cuda-linux-x64');
+if (process.argv.includes('cuda-linux-x64')) cuda();
 const wanted = names.includes('--all')
 	? platforms
 	: names.map(name => {
