@@ -18,7 +18,7 @@ let app: string;
 let env: NodeJS.ProcessEnv;
 
 /** The output of the README's lines, told by some length of text. */
-const told = /[^]{40,}/;
+const told = /[\s\S]{40,}/;
 
 beforeAll(async () => {
 	if (!wanted) return;
