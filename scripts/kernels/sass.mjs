@@ -19,43 +19,43 @@
 
 /** @typedef {{name: string, code: Instruction[]}} Kernel */
 
-/** @type {Record<number, string>} */
-const names = {
-	572: 'HMMA',
-	570: 'BMMA',
-	567: 'IMMA',
-	2107: 'LDSM',
-	2433: 'LDG',
-	2432: 'LD',
-	2435: 'LDL',
-	2436: 'LDS',
-	4014: 'LDGSTS',
-	901: 'ST',
-	2437: 'ST',
-	902: 'STG',
-	2438: 'STG',
-	903: 'STL',
-	2439: 'STL',
-	904: 'STS',
-	2440: 'STS',
-	906: 'ATOM',
-	2442: 'ATOM',
-	936: 'ATOMG',
-	2472: 'ATOMG',
-	2446: 'RED',
-	2845: 'BAR',
-	2375: 'BRA',
-	2377: 'BRX',
-	2372: 'CALL',
-	2384: 'RET',
-	2381: 'EXIT',
-	2373: 'BSSY',
-	2369: 'BSYNC',
-	2330: 'DEPBAR',
-	2328: 'NOP',
-	2093: 'PREEXIT',
-	2094: 'ACQBULK',
-};
+/** By operation, whatever its operands. */
+const memory = new Map([
+	[0x180, 'LD'],
+	[0x181, 'LDG'],
+	[0x183, 'LDL'],
+	[0x184, 'LDS'],
+	[0x185, 'ST'],
+	[0x186, 'STG'],
+	[0x187, 'STL'],
+	[0x188, 'STS'],
+	[0x18a, 'ATOM'],
+	[0x18b, 'ATOM'],
+	[0x18e, 'RED'],
+	[0x1a8, 'ATOMG'],
+	[0x1a9, 'ATOMG'],
+	[0x1ae, 'LDGSTS'],
+]);
+
+/** By operation and operands. */
+const others = new Map([
+	[0x23c, 'HMMA'],
+	[0x83b, 'LDSM'],
+	[0xb1d, 'BAR'],
+	[0x947, 'BRA'],
+	[0x949, 'BRX'],
+	[0x94a, 'JMP'],
+	[0x94c, 'JMX'],
+	[0x958, 'BRXU'],
+	[0x943, 'CALL.ABS'],
+	[0x944, 'CALL'],
+	[0x950, 'RET'],
+	[0x94d, 'EXIT'],
+	[0x945, 'BSSY'],
+	[0x941, 'BSYNC'],
+	[0x82d, 'PREEXIT'],
+	[0x82e, 'ACQBULK'],
+]);
 
 /** Jumps, which say how far. */
 const jumps = new Set(['BRA', 'CALL', 'BSSY']);
@@ -82,7 +82,7 @@ export function decode(code, architecture) {
 		const low = code.getBigUint64(at, true);
 		const high = code.getBigUint64(at + 8, true);
 		const operation = Number(low & 0xfffn);
-		const name = names[operation] ?? `0x${operation.toString(16)}`;
+		const name = others.get(operation) ?? memory.get(operation & 0x1ff) ?? `0x${operation.toString(16)}`;
 		const index = at / 16;
 		found.push({
 			name,
