@@ -28,6 +28,7 @@ export const shapes = {
 	'1b': {hidden: 2048, intermediate: 5632, layers: 22, heads: 32, keyHeads: 4, vocabulary: 32000},
 	'7b': {hidden: 4096, intermediate: 14336, layers: 32, heads: 32, keyHeads: 8, vocabulary: 32000},
 	'8b': {hidden: 4096, intermediate: 14336, layers: 32, heads: 32, keyHeads: 8, vocabulary: 128256},
+	'70b-pair': {hidden: 8192, intermediate: 28672, layers: 2, heads: 64, keyHeads: 8, vocabulary: 32000},
 	'70b': {hidden: 8192, intermediate: 28672, layers: 80, heads: 64, keyHeads: 8, vocabulary: 128256},
 };
 

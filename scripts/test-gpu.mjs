@@ -1,21 +1,26 @@
 // @ts-check
 
-// Everything about a device that only the device can say: conformance of every op, golden models, memory, lifecycle, the
-// same under compute-sanitizer on fewer cases, and the speed of real shapes. Results go to
-// bench/results/<gpu>-<date>.json, those of a rehearsal to bench/results/local.
+// Everything about a device that only the device can say, what a GPU that does not work yet fails at first: opening it,
+// conformance of every op, replayed steps, what is left after an illegal address, compute-sanitizer on few cases, golden
+// models, memory, lifecycle, and the speed of launchers and of whole models. Results go to bench/results/<gpu>-<date>.json,
+// those of a rehearsal to bench/results/local, as soon as a stage has ended.
 //
 //   npm run test:gpu -- [options]       builds first
 //   node scripts/test-gpu.mjs [options] takes what is built: it needs no npm, no network, no git and no compiler
 //
-//   --only conformance,golden,memory,lifecycle,memcheck,racecheck,synccheck,bench
+//   --only open,linear,conformance,steps,illegal,memcheck,racecheck,synccheck,golden,memory,lifecycle,kernels,bench
 //   --skip NAMES      `sanitizer` stands for the three of compute-sanitizer
 //   --quick           a rehearsal: few cases, and a small model for the bench
 //   --device cuda     or cuda:N; `emulator` rehearses it without a GPU, and without sanitizers unless they are named
 //   --models NAMES    of bench/gpu, --scratch DIR for their files
 //   --out DIR         for the results
 //   --commit ID       what was built, where git cannot say it
+//   --seconds 280     that a stage may take; it is ended then, and the next one begins
+//   --within SECONDS  that all may take: a stage that might not end in time does not begin
+//   --resume          leaves out what has passed before
 //
-// Stages may be run one by one: those of one commit, GPU and day end up in one file.
+// Stages may be run one by one: those of one commit, GPU and day end up in one file. After an interruption --resume goes on
+// with the stage that was interrupted.
 
 import {mkdtempSync, rmSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -37,7 +42,11 @@ const options = /** @type {const} */ ({
 	scratch: {type: 'string'},
 	out: {type: 'string'},
 	commit: {type: 'string'},
+	seconds: {type: 'string', default: '280'},
+	within: {type: 'string', default: 'Infinity'},
+	resume: {type: 'boolean', default: false},
 });
+const began = performance.now();
 
 /** @param {string} list */
 function namesIn(list) {
@@ -92,10 +101,21 @@ main(() => {
 	const total = {passed: 0, failed: 0, notRun: 0};
 	try {
 		for (const stage of chosen) {
+			if (values.resume && file.has(stage)) {
+				lines.push(`${stage.padEnd(12)}passed before`);
+				continue;
+			}
 			console.log(`\n== ${stage}`);
 			const started = performance.now();
 			const {models, scratch} = values;
-			const outcome = stages[stage]?.({device: name, quick, models, scratch, folder});
+			const left = Number(values.within) - (started - began) / 1000;
+			const limit = Math.floor(Math.min(Number(values.seconds), left));
+			if (limit < 20) {
+				total.notRun++;
+				lines.push(`${stage.padEnd(12)}not run: no time is left`);
+				continue;
+			}
+			const outcome = stages[stage]?.({device: name, quick, models, scratch, folder, seconds: limit});
 			if (!outcome) continue;
 			file.add(stage, (performance.now() - started) / 1000, outcome);
 			const {passed, failed, notRun, report} = outcome;

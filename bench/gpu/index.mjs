@@ -3,7 +3,7 @@
 // Real shapes with random weights on a GPU, each figure as a fraction of what the same card does at best in the same run
 // (limits.cu):
 //
-//   decode   a step of 1 to 32 sequences: bytes of weights and cache per second, against those of a copy
+//   decode   a step of 1 to 32 sequences: bytes of weights and cache per second, against those that can be read
 //   prefill  a step of 128 to 2,048 tokens of one prompt: floating-point operations, against cuBLAS on halves
 //   context  a step of one sequence at 1k, 8k and 32k tokens, by type of cache
 //
@@ -53,7 +53,7 @@ function limits() {
 }
 
 /** @typedef {Awaited<ReturnType<typeof openSteps>>} Steps */
-/** @typedef {{model: string, what: string, rows: number, context: number, cache: string, milliseconds: number, gigabytesPerSecond?: number, ofCopy?: number, teraflops?: number, ofCublas?: number}} Result */
+/** @typedef {{model: string, what: string, rows: number, context: number, cache: string, milliseconds: number, gigabytesPerSecond?: number, ofRead?: number, teraflops?: number, ofCublas?: number}} Result */
 
 /** @param {Steps} steps @param {import('../steps.mjs').Slots} slots */
 async function time(steps, slots) {
@@ -91,7 +91,7 @@ async function measure(model) {
 				cache,
 				milliseconds,
 				gigabytesPerSecond: perSecond / 1e9,
-				...(best && {ofCopy: perSecond / best.copyBytesPerSecond}),
+				...(best && {ofRead: perSecond / best.readBytesPerSecond}),
 			});
 		};
 
@@ -136,7 +136,7 @@ for (const model of names) {
 	const percent = (/** @type {number | undefined} */ share) =>
 		share === undefined ? '' : `${(100 * share).toFixed(0)} %`;
 	console.log(`${model} on ${device.name}: loaded in ${(loadMs / 1000).toFixed(1)} s`);
-	const head = ['', 'rows', 'context', 'cache', 'ms', 'GB/s', 'of copy', 'Tflop/s', 'of cuBLAS'];
+	const head = ['', 'rows', 'context', 'cache', 'ms', 'GB/s', 'of read', 'Tflop/s', 'of cuBLAS'];
 	const lines = results.map(result => [
 		result.what,
 		String(result.rows),
@@ -144,7 +144,7 @@ for (const model of names) {
 		result.cache,
 		result.milliseconds.toFixed(3),
 		result.gigabytesPerSecond?.toFixed(0) ?? '',
-		percent(result.ofCopy),
+		percent(result.ofRead),
 		result.teraflops?.toFixed(1) ?? '',
 		percent(result.ofCublas),
 	]);

@@ -1,8 +1,8 @@
-// What a GPU can do at best, measured beside what we make of it: bytes per second of a copy within its memory (read and
-// written ones both count), and floating-point operations per second of a dense multiply of halves by cuBLAS, summed in
-// fp32. Prints one line of JSON.
+// What a GPU can do at best, measured beside what we make of it: bytes per second that are read, which is what a token
+// costs; those of a copy within its memory (read and written ones both count); and floating-point operations per second of
+// a dense multiply of halves by cuBLAS, summed in fp32. Prints one line of JSON.
 //
-//   nvcc -O3 -o limits bench/gpu/limits.cu -lcublas && ./limits
+//   nvcc -std=c++20 -O3 -o limits bench/gpu/limits.cu -lcublas && ./limits
 #include <cublas_v2.h>
 #include <cuda_fp16.h>
 
@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
+
+#include "timing.cuh"
 
 namespace {
 
@@ -65,6 +67,6 @@ int main() {
                        CUBLAS_GEMM_DEFAULT),
           "cublasGemmEx");
   });
-  std::printf("{\"copyBytesPerSecond\": %.4g, \"halfFlopsPerSecond\": %.4g}\n",
-              2.0 * bytes / copy * 1e3, 2.0 * n * n * n / multiply * 1e3);
+  std::printf("{\"readBytesPerSecond\": %.4g, \"copyBytesPerSecond\": %.4g, \"halfFlopsPerSecond\": %.4g}\n",
+              exl::bench::read_limit(), 2.0 * bytes / copy * 1e3, 2.0 * n * n * n / multiply * 1e3);
 }

@@ -17,6 +17,7 @@ import {join} from 'node:path';
 	stages: Record<string, Stage>,
 	limits?: Outcome['limits'],
 	models: {model: string}[],
+	launchers?: {launcher: string}[],
 }} Results
 */
 
@@ -48,15 +49,22 @@ export class ResultsFile {
 		/** @type {Results | undefined} */
 		const before = existsSync(this.path) ? JSON.parse(readFileSync(this.path, 'utf8')) : undefined;
 		const isSame = before?.commit === facts.commit && before.quick === facts.quick;
-		const {stages = {}, limits, models = []} = isSame ? before : {};
-		this.#results = {date, ...facts, stages, ...(limits && {limits}), models};
+		const {stages = {}, limits, models = [], launchers} = isSame ? before : {};
+		this.#results = {date, ...facts, stages, ...(limits && {limits}), models, ...(launchers && {launchers})};
+	}
+
+	/** Whether a stage has run before, and nothing of it failed. @param {string} name */
+	has(name) {
+		const stage = this.#results.stages[name];
+		return stage !== undefined && stage.failed === 0 && stage.notRun === undefined;
 	}
 
 	/** @param {string} name @param {number} seconds @param {Outcome} outcome */
-	add(name, seconds, {limits, models = [], ...outcome}) {
+	add(name, seconds, {limits, models = [], launchers, ...outcome}) {
 		const results = this.#results;
 		results.stages[name] = {...outcome, seconds};
 		if (limits) results.limits = limits;
+		if (launchers) results.launchers = launchers;
 		results.models = [...results.models.filter(({model}) => !models.some(other => other.model === model)), ...models];
 		writeFileSync(this.path, `${JSON.stringify(results, null, '\t')}\n`);
 	}

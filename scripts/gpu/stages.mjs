@@ -9,6 +9,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {measureLimits} from '../../bench/gpu/limits.mjs';
 import {namesOf} from '../../bench/gpu/models.mjs';
+import {compileProgram, runProgram} from '../../bench/gpu/programs.mjs';
 
 /**
 @typedef {{
@@ -17,7 +18,8 @@ import {namesOf} from '../../bench/gpu/models.mjs';
 	models: string | undefined,
 	scratch: string | undefined,
 	folder: string,
-}} Options `folder`: where stages leave files for each other.
+	seconds: number,
+}} Options `folder`: where stages leave files for each other. `seconds`: after which a stage is ended.
 */
 /**
 @typedef {{
@@ -29,7 +31,10 @@ import {namesOf} from '../../bench/gpu/models.mjs';
 	report?: string,
 	limits?: import('../../bench/gpu/limits.mjs').Limits,
 	models?: {model: string}[],
+	launchers?: {launcher: string}[],
+	after?: Record<string, number>,
 }} Outcome `notRun`: why a stage did not run. `failures`: names. `report`: what a sanitizer says at its end.
+`after`: CUDA's errors after one that a kernel made.
 */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -37,13 +42,18 @@ const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs');
 
 /** The order is that of what a GPU that does not work yet fails first. @type {Record<string, (options: Options) => Outcome>} */
 export const stages = {
-	conformance: options => test(options, ['test/conformance']),
-	golden: options => test(options, ['test/gpu/golden', 'test/gpu/generate']),
-	memory: options => test(options, ['test/gpu/memory']),
-	lifecycle: options => test(options, ['test/lifecycle']),
+	open: options => test(options, ['test/gpu/open']),
+	linear: options => test(options, ['test/conformance/linear']),
+	conformance: options => test(options, ['test/conformance/rows', 'test/conformance/attention']),
+	steps: options => test(options, ['test/gpu/steps']),
+	illegal,
 	memcheck: options => sanitize(options, 'memcheck', ['--leak-check', 'full']),
 	racecheck: options => sanitize(options, 'racecheck'),
 	synccheck: options => sanitize(options, 'synccheck'),
+	golden: options => test(options, ['test/gpu/golden', 'test/gpu/generate']),
+	memory: options => test(options, ['test/gpu/memory']),
+	lifecycle: options => test(options, ['test/lifecycle']),
+	kernels,
 	bench,
 };
 
@@ -58,15 +68,18 @@ const test = (options, files) => run(options, files).outcome;
 @param {{command?: string[], args?: string[]}} [how] `command` comes before that of node.
 @returns {{outcome: Outcome, status: number | null}}
 */
-function run({device, quick, folder}, files, {command = [], args = []} = {}) {
+function run({device, quick, folder, seconds}, files, {command = [], args = []} = {}) {
 	const json = join(folder, 'tests.json');
 	rmSync(json, {force: true});
 	const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${json}`];
 	const line = [...command, process.execPath, vitest, 'run', ...reporters, ...args, ...files];
 	const env = {...process.env, EXL_TEST_DEVICE: device, ...(quick && {EXL_TEST_QUICK: '1'})};
-	const {status, signal} = spawnSync(line[0] ?? '', line.slice(1), {cwd: root, env, stdio: 'inherit'});
+	const limit = {timeout: seconds * 1000, killSignal: /** @type {const} */ ('SIGKILL')};
+	const {status, signal} = spawnSync(line[0] ?? '', line.slice(1), {cwd: root, env, stdio: 'inherit', ...limit});
 	if (!existsSync(json)) {
-		const failures = [`vitest ended with ${status ?? signal} and without a report`];
+		const failures = [
+			`vitest ended with ${status ?? signal} and without a report, ${seconds} s being what it may take`,
+		];
 		return {outcome: {passed: 0, failed: 1, failures}, status};
 	}
 	const report = JSON.parse(readFileSync(json, 'utf8'));
@@ -109,9 +122,47 @@ function sanitize(options, tool, more = []) {
 	return {...outcome, report};
 }
 
+/** @type {Outcome} */
+const needsGpu = {passed: 0, failed: 0, skipped: 1, report: 'not without a GPU'};
+
+/** An address where there is nothing, and what works then. @param {Options} options @returns {Outcome} */
+function illegal({device}) {
+	if (!device.startsWith('cuda')) return needsGpu;
+	try {
+		const program = compileProgram('illegal');
+		const {stdout, status} = runProgram(program, [], 60_000);
+		const after = {...JSON.parse(stdout), ...JSON.parse(runProgram(program, ['--well'], 60_000).stdout)};
+		console.log(JSON.stringify(after));
+		// What the same process can do is for the record; another has to be well.
+		const isWell = status === 0 && after.illegal !== 0 && after.well === 0;
+		return {passed: isWell ? 1 : 0, failed: isWell ? 0 : 1, after};
+	} catch (error) {
+		return {passed: 0, failed: 0, notRun: /** @type {Error} */ (error).message};
+	}
+}
+
+/** Every launcher on the layers of real models, as many as there is time for. @param {Options} options @returns {Outcome} */
+function kernels({device, quick, seconds}) {
+	if (!device.startsWith('cuda')) return needsGpu;
+	try {
+		const program = compileProgram('kernels');
+		const args = ['--seconds', String(Math.max(20, seconds - 40)), ...(quick ? ['--quick'] : [])];
+		const {stdout, status} = runProgram(program, args, seconds * 1000);
+		// A line that was cut off when time was up is not one.
+		const lines = stdout.split('\n').filter(line => line.startsWith('{') && line.endsWith('}'));
+		const found = lines.map(line => JSON.parse(line));
+		const launchers = found.filter(({launcher}) => launcher);
+		const report = `${launchers.length} measured, ${found.at(-1)?.leftOut ?? 'some'} left out`;
+		return {passed: launchers.length, failed: status === 0 ? 0 : 1, launchers, report};
+	} catch (error) {
+		return {passed: 0, failed: 0, notRun: /** @type {Error} */ (error).message};
+	}
+}
+
 /** @param {Options} options @returns {Outcome} */
-function bench({device, quick: isAsked, models, scratch, folder}) {
+function bench({device, quick: isAsked, models, scratch, folder, seconds: limit}) {
 	const isGpu = device.startsWith('cuda');
+	const began = performance.now();
 	// The emulated device has 1 GiB, which a real shape does not fit into.
 	const quick = isAsked || !isGpu;
 	const limits = isGpu ? measureLimits() : undefined;
@@ -121,6 +172,12 @@ function bench({device, quick: isAsked, models, scratch, folder}) {
 	const outcome = {passed: 0, failed: 0, failures: [], models: [], ...(limits && {limits})};
 	for (const model of namesOf(models, quick)) {
 		const started = performance.now();
+		const left = limit * 1000 - (started - began);
+		if (left < 20_000) {
+			outcome.failures.push(`${model}: no time is left`);
+			outcome.failed++;
+			continue;
+		}
 		const args = ['bench/gpu/index.mjs', '--json', '--device', device, '--models', model];
 		args.push('--limits', limits ? file : 'none');
 		if (quick) args.push('--quick');
@@ -129,6 +186,8 @@ function bench({device, quick: isAsked, models, scratch, folder}) {
 			cwd: root,
 			encoding: 'utf8',
 			stdio: ['ignore', 'pipe', 'inherit'],
+			timeout: left,
+			killSignal: 'SIGKILL',
 		});
 		console.log(`${model}: ${status === 0 ? 'measured' : 'failed'} in ${seconds(started)}`);
 		if (status === 0) {

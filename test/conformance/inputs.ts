@@ -1,6 +1,9 @@
 import {type FloatType, plainSource, type WeightSource} from '../../lib/native/index.js';
 import {bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf, roundToHalf} from '../../lib/weights/half.js';
+import {linearSource} from '../../lib/weights/index.js';
+import type {Packed} from '../support/quantize.js';
 import {seededRandom} from '../support/random.js';
+import {inMemory} from '../support/safetensors.js';
 import type {Array64} from './harness.js';
 
 /** Half of the distance from 1 to the next fp32. */
@@ -40,4 +43,21 @@ export function floatWeight({shape, values}: Array64, dtype: FloatType): {source
 /** `0, 1, ... count - 1` */
 export function range(count: number, from = 0): Int32Array {
 	return Int32Array.from({length: count}, (_, i) => from + i);
+}
+
+/** The source of a packed matrix, its bytes in memory. */
+export async function quantSource(
+	{tensors, inFeatures, outFeatures}: Packed,
+	version: 1 | 2 = 1,
+): Promise<WeightSource> {
+	const files = inMemory(tensors);
+	const {weight} = await linearSource(files, 'linear', {inFeatures, outFeatures, gptq: {version}});
+	const names =
+		weight.format === 'exl2'
+			? {codes: 'q_weight', scales: 'q_scale'}
+			: {codes: 'qweight', scales: 'scales', zeros: 'qzeros'};
+	const inBytes = Object.entries(names).map(([piece, name]) => {
+		return [piece, {...weight.pieces[piece]!, data: tensors.get(`linear.${name}`)!.data}] as const;
+	});
+	return {...weight, pieces: {...weight.pieces, ...Object.fromEntries(inBytes)}};
 }

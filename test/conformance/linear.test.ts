@@ -2,13 +2,11 @@ import {describe, expect, test} from 'vitest';
 import {Device} from '../../lib/memory/index.js';
 import type {FloatType, WeightSource} from '../../lib/native/index.js';
 import {linear} from '../../lib/ops/index.js';
-import {linearSource} from '../../lib/weights/index.js';
 import {cpuTargets} from '../support/cpu-targets.js';
 import {withEnvironment} from '../support/environment.js';
 import {type Packed, packExl2, packGptq} from '../support/quantize.js';
-import {inMemory} from '../support/safetensors.js';
 import {type Case, compute, conformance} from './harness.js';
-import {floatWeight, normal, ulp16, ulp32} from './inputs.js';
+import {floatWeight, normal, quantSource, ulp16, ulp32} from './inputs.js';
 
 /** Sums of absolute products, which bound every rounding of a dot product: `[rows, out]`. */
 function magnitudes(x: Float64Array, w: (k: number, n: number) => number, rows: number, inputs: number, out: number) {
@@ -49,20 +47,6 @@ const floatCases = Object.fromEntries(
 );
 
 conformance('linear, plain weights', floatCases);
-
-/** The source of a packed matrix, its bytes in memory. */
-async function quantSource({tensors, inFeatures, outFeatures}: Packed, version: 1 | 2 = 1): Promise<WeightSource> {
-	const files = inMemory(tensors);
-	const {weight} = await linearSource(files, 'linear', {inFeatures, outFeatures, gptq: {version}});
-	const names =
-		weight.format === 'exl2'
-			? {codes: 'q_weight', scales: 'q_scale'}
-			: {codes: 'qweight', scales: 'scales', zeros: 'qzeros'};
-	const inBytes = Object.entries(names).map(([piece, name]) => {
-		return [piece, {...weight.pieces[piece]!, data: tensors.get(`linear.${name}`)!.data}] as const;
-	});
-	return {...weight, pieces: {...weight.pieces, ...Object.fromEntries(inBytes)}};
-}
 
 function quantCase(packed: Packed, source: WeightSource, rows: number): Case {
 	const {inFeatures: inputs, outFeatures: out, dequantised: w} = packed;

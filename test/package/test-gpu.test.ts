@@ -25,26 +25,46 @@ it('says in one line why there is no GPU', async () => {
 it('names the stages there are', async () => {
 	const {status, stderr} = await testGpu(['--only', 'conformity']);
 	expect(status).toBe(1);
-	expect(stderr).toMatch(/^no stage conformity; there are conformance, golden, .*\n$/);
+	expect(stderr).toMatch(/^no stage conformity; there are open, linear, conformance, .*\n$/);
 });
+
+const stages = [
+	'open',
+	'linear',
+	'conformance',
+	'steps',
+	'illegal',
+	'golden',
+	'memory',
+	'lifecycle',
+	'kernels',
+	'bench',
+];
 
 // Under a sanitizer it takes many minutes, and the emulator is watched in other tests as well.
 it.skipIf(emulatorLibrary === undefined || process.env.EXL_SANITIZE)(
 	'is rehearsed on the emulator',
 	async () => {
 		const out = await temporaryDirectory();
-		const more = ['--only', 'conformance,golden,memory,lifecycle,bench', '--out', out, '--commit', 'abc'];
+		const more = ['--only', stages.join(), '--out', out, '--commit', 'abc'];
 		const {status, stdout, stderr} = await testGpu(['--device', 'emulator', '--quick', ...more]);
 		expect(status, stdout + stderr).toBe(0);
 		expect(stdout).toMatch(/\n[1-9]\d* passed, 0 failed\n$/);
 
 		const [name] = readdirSync(out);
 		expect(name).toMatch(/^emulated-gpu-0-\d{4}-\d\d-\d\d\.json$/);
-		const {commit, gpu, stages, models} = JSON.parse(readFileSync(join(out, name!), 'utf8'));
+		const {commit, gpu, stages: done, models} = JSON.parse(readFileSync(join(out, name!), 'utf8'));
 		expect([commit, gpu.name]).toEqual(['abc', 'emulated GPU 0']);
-		expect(Object.keys(stages)).toEqual(['conformance', 'golden', 'memory', 'lifecycle', 'bench']);
-		for (const stage of Object.values(stages)) expect(stage).toMatchObject({failed: 0});
+		expect(Object.keys(done)).toEqual(stages);
+		for (const stage of Object.values(done)) expect(stage).toMatchObject({failed: 0});
 		expect(models[0].results.map(({what}: {what: string}) => what)).toContain('prefill');
+
+		// What has passed is not run again; what has no time left does not begin.
+		const again = await testGpu(['--device', 'emulator', '--quick', ...more, '--resume']);
+		expect(again.status, again.stdout).toBe(0);
+		expect(again.stdout.match(/passed before$/gm)).toHaveLength(stages.length);
+		const late = await testGpu(['--device', 'emulator', '--quick', '--only', 'open', '--out', out, '--within', '1']);
+		expect([late.status, late.stdout]).toEqual([1, expect.stringMatching(/open +not run: no time is left/)]);
 	},
-	300_000,
+	600_000,
 );
