@@ -82,6 +82,7 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 // it.
 template <typename T>
 void arrive_late(const std::vector<T>& x) {
+  if (x.empty()) return;
   // The elements of a vector are not const, whatever the vector is.
   auto* to = const_cast<T*>(x.data());
   const auto written = std::make_shared<const std::vector<T>>(x);
