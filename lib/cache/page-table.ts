@@ -4,6 +4,7 @@ import {PagedSequence} from './sequence.js';
 /** Fewer tokens in common than this are computed rather than copied from another page. */
 const leastCopied = 8;
 
+/** Pages of a key/value cache, counted. */
 export type PageStatistics = {
 	readonly total: number;
 	/** Held by at least one sequence. */

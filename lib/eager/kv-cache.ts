@@ -8,6 +8,7 @@ import {CacheLayer} from '../program/index.js';
 import {runOnce} from './run.js';
 import {Tensor, type TensorOptions} from './tensor.js';
 
+/** The shape of a `KvCache`, its type, and the device it is on. */
 export type KvCacheOptions = TensorOptions & {
 	/** Tokens it holds, rounded up to whole pages of 256. */
 	readonly tokens: number;
@@ -33,7 +34,10 @@ export class KvCache {
 	#length = 0;
 	#appending: Promise<void> = Promise.resolve();
 
-	/** @throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`. */
+	/**
+	@param options `tokens` is how many it holds.
+	@throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_OUT_OF_MEMORY`.
+	*/
 	constructor({tokens, keyHeads, headDim, type = 'fp16', device = 'cpu'}: KvCacheOptions) {
 		const pages = Math.ceil(tokens / pageTokens);
 		const name = `cache#${++caches}`;
@@ -108,6 +112,7 @@ export class KvCache {
 		void this.#holding.release();
 	}
 
+	/** `dispose()`, for `using`. */
 	[Symbol.dispose](): void {
 		this.dispose();
 	}

@@ -32,7 +32,9 @@ export class QuantMatrix {
 	/**
 	Reads one linear layer of a model directory.
 
+	@param model As for `loadModel()`.
 	@param key `model.layers.0.mlp.gate_proj`
+	@param options The device, `cpu` by default.
 	@throws {ExlError} As `loadModel()` does.
 	*/
 	static async load(model: string, key: string, {device}: TensorOptions = {}): Promise<QuantMatrix> {
@@ -70,6 +72,7 @@ export class QuantMatrix {
 		void this.#holding.release();
 	}
 
+	/** `dispose()`, for `using`. */
 	[Symbol.dispose](): void {
 		this.dispose();
 	}

@@ -4,6 +4,7 @@ import {addon, type NativeArray} from '../native/index.js';
 import {type DeviceName, describe} from '../options/index.js';
 import {External, type Recorder} from '../program/index.js';
 
+/** Where a tensor is. */
 export type TensorOptions = {
 	/** @default 'cpu' */
 	readonly device?: DeviceName;
@@ -30,6 +31,7 @@ export class Tensor {
 	Copies `values` to a device.
 
 	@param shape One to four sizes whose product is the number of values.
+	@param options The device, `cpu` by default.
 	@throws {ExlError} `EXL_INVALID_ARGUMENT`, `EXL_SHAPE_MISMATCH`, `EXL_OUT_OF_MEMORY`.
 	*/
 	static from(values: ArrayLike<number>, shape: readonly number[], {device = 'cpu'}: TensorOptions = {}): Tensor {
@@ -42,7 +44,12 @@ export class Tensor {
 		return create(device, opened => new Tensor(opened, shape, Float64Array.from(values)));
 	}
 
-	/** All zeros. */
+	/**
+	All zeros.
+
+	@param shape One to four sizes.
+	@param options The device, `cpu` by default.
+	*/
 	static zeros(shape: readonly number[], {device = 'cpu'}: TensorOptions = {}): Tensor {
 		checkShape(shape);
 		return create(device, opened => new Tensor(opened, shape, null));
@@ -63,6 +70,7 @@ export class Tensor {
 		void this.#holding.release();
 	}
 
+	/** `dispose()`, for `using`. */
 	[Symbol.dispose](): void {
 		this.dispose();
 	}

@@ -29,4 +29,5 @@ export const errorCodes = {
 	EXL_INTERNAL: 'A bug in node-exllama.',
 } as const;
 
+/** What kind of failure an `ExlError` is. */
 export type ErrorCode = keyof typeof errorCodes;

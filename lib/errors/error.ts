@@ -2,6 +2,7 @@ import type {ErrorCode} from './codes.js';
 
 const brand = Symbol.for('node-exllama.error');
 
+/** What an `ExlError` may say besides its message. */
 export type ExlErrorOptions = {
 	/** Where it happened, as a path of names: `model.layers.3.mlp.gate_proj`. */
 	readonly op?: string;
@@ -14,6 +15,7 @@ export class ExlError extends Error {
 	readonly code: ErrorCode;
 	declare readonly op?: string;
 
+	/** @param options `op` and `cause` of the error. */
 	constructor(code: ErrorCode, message: string, {op, cause}: ExlErrorOptions = {}) {
 		super(message, cause === undefined ? undefined : {cause});
 		this.code = code;

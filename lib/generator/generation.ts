@@ -64,6 +64,7 @@ export class Generation implements AsyncIterable<Chunk> {
 		return (await this.result).text;
 	}
 
+	/** Chunks as they come; one chunk with all of it if nobody iterated when the job started. */
 	async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
 		if (this.#result) {
 			// The job runs or has run without a reader: all of it comes as one chunk.

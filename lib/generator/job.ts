@@ -39,6 +39,7 @@ export type Strand = {
 	planned: number;
 };
 
+/** What a job is doing. */
 export type JobState = 'waiting' | 'active' | 'paused' | 'ended';
 
 /** A job and where it stands. */

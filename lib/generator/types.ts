@@ -24,8 +24,10 @@ export type TokenDetails = {
 	readonly logits?: Float32Array;
 };
 
+/** Why a text ended: at a stop string or an end token, at `maxTokens` or the end of the context, or because its reader left. */
 export type FinishReason = 'stop' | 'length' | 'abort';
 
+/** How long an answer took. */
 export type Timings = {
 	/** Milliseconds from the call to the start of the job: waiting for a place in the batch and in the cache. */
 	readonly queueMs: number;
@@ -49,6 +51,7 @@ export type Speculation = {
 	readonly rounds: number;
 };
 
+/** A finished answer. */
 export type GenerateResult = {
 	readonly text: string;
 	/** Generated tokens, without the one that ended the text. */

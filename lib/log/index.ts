@@ -1,8 +1,12 @@
 /** Whatever has these methods, `console` among them. */
 export type Logger = {
+	/** What is created and disposed of. */
 	debug(message: string): void;
+	/** What was chosen, and why. */
 	info(message: string): void;
+	/** A way that is slower than the best, and what was lost. */
 	warn(message: string): void;
+	/** What went wrong and no call rejected for. */
 	error(message: string): void;
 };
 

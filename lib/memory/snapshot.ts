@@ -2,8 +2,10 @@ import {addon, type LedgerEntry, type LedgerTotals} from '../native/index.js';
 import {Device} from './device.js';
 import {stackOf} from './resource.js';
 
+/** What the ledger of one device adds up to, in bytes. */
 export type DeviceMemory = LedgerTotals;
 
+/** Memory at one moment. */
 export type MemorySnapshot = {
 	/** By device; a device nobody uses holds nothing. All numbers are bytes but `buffers`, a count. */
 	readonly devices: Readonly<Record<string, DeviceMemory>>;
@@ -13,6 +15,7 @@ export type MemorySnapshot = {
 	};
 };
 
+/** One allocation that has not been freed. */
 export type LiveBuffer = LedgerEntry & {
 	readonly device: string;
 	/** Where its owner was created, with `memory.trackStacks(true)`. */

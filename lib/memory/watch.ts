@@ -1,8 +1,10 @@
 import {callback, numberWhere, optionsOf, parseOptions} from '../options/index.js';
 import {type MemorySnapshot, snapshot} from './snapshot.js';
 
+/** How often to look at the memory, and what to do then. */
 export type WatchOptions = {
 	readonly intervalMs: number;
+	/** Called with each snapshot. */
 	readonly onSample: (sample: MemorySnapshot) => void;
 };
 

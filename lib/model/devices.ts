@@ -3,6 +3,7 @@ import {isExlError} from '../errors/index.js';
 import {acceleratorsOf} from '../memory/index.js';
 import {addon, type BackendInfo, findBackends} from '../native/index.js';
 
+/** A device of this machine, whether it can be used or not. */
 export type DeviceInfo = {
 	/** What `loadModel({device})` takes. */
 	readonly id: string;

@@ -21,6 +21,7 @@ export type LoadFacts = {
 	readonly loadMs: number;
 };
 
+/** What a report of a fault needs, as plain data. */
 export type Diagnostics = {
 	/** When this was taken, as ISO 8601. */
 	readonly time: string;

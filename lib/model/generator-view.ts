@@ -3,6 +3,7 @@ import type {PageStatistics} from '../cache/index.js';
 import {type JobState, onAbort, type Scheduler} from '../generator/index.js';
 import {abortSignal, numberWhere, optionsOf, parseOptions} from '../options/index.js';
 
+/** A job that has begun and not ended. */
 export type JobInfo = {
 	/** In the order jobs were started. */
 	readonly id: number;
@@ -13,6 +14,7 @@ export type JobInfo = {
 	readonly completionTokens: number;
 };
 
+/** What the jobs, the queue and the cache of a model are doing. */
 export type GeneratorSnapshot = {
 	readonly jobs: readonly JobInfo[];
 	/** Calls that wait for a place in the batch or the cache. */
@@ -23,6 +25,7 @@ export type GeneratorSnapshot = {
 	readonly pages: PageStatistics;
 };
 
+/** How often to look, and how long. */
 export type ObserveOptions = {
 	/** 1 to 2^31 - 1. @default 250 */
 	readonly intervalMs?: number | undefined;
@@ -46,6 +49,7 @@ export class GeneratorView {
 		this.#take = take;
 	}
 
+	/** What they are doing now. Rejects with `EXL_DISPOSED`. */
 	snapshot(): Promise<GeneratorSnapshot> {
 		return this.#take();
 	}

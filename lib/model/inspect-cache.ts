@@ -3,6 +3,7 @@ import type {ModelShape} from '../models/index.js';
 import {addon} from '../native/index.js';
 import {type CacheTypeName, cacheTypes} from '../options/index.js';
 
+/** What a key/value cache of one type takes. */
 export type CacheSize = {
 	readonly bytesPerToken: number;
 	/** Of a cache of the default length. */

@@ -168,6 +168,7 @@ export class Model {
 		await this.#disposed;
 	}
 
+	/** `dispose()`, for `await using`. */
 	[Symbol.asyncDispose](): Promise<void> {
 		return this.dispose();
 	}

@@ -1,5 +1,6 @@
 import {logitsNotFinite} from '../errors/index.js';
 
+/** How well a model predicts a text. */
 export type ScoreResult = {
 	/** Tokens that were predicted: all but the first. */
 	readonly tokens: number;

@@ -3,6 +3,7 @@ import {availableParallelism, release, totalmem} from 'node:os';
 import {join} from 'node:path';
 import {addon, loadedFile, packageRoot} from '../native/index.js';
 
+/** Versions, and the machine. */
 export type SystemInfo = {
 	/** Of this package. */
 	readonly version: string;

@@ -165,6 +165,7 @@ export type BackendInfo = {
 	readonly reason: string;
 };
 
+/** Numbers read from a device. */
 export type NativeArray = Float32Array | Float64Array | Int32Array;
 
 /** What a sampler saw, if its settings asked for it; log-probabilities are the model's own. */

@@ -1,5 +1,6 @@
 import {type CacheLayer, record, type Value} from '../program/index.js';
 
+/** How queries look at keys. */
 export type AttentionOptions = {
 	/** Multiplies the scores: usually the head size to the power of -1/2. */
 	readonly scale: number;

@@ -17,6 +17,7 @@ export type LoaderName = 'direct' | 'buffered' | 'mmap';
 /** See `LoadOptions.isolation`. */
 export type Isolation = 'none' | 'process';
 
+/** How far loading a model has come. */
 export type LoadProgress = {
 	readonly phase: string;
 	/** Bytes so far. */
@@ -25,6 +26,7 @@ export type LoadProgress = {
 	readonly total: number;
 };
 
+/** How a model is loaded. */
 export type LoadOptions = {
 	/** @default 'auto': the first usable GPU, else the CPU. */
 	readonly device?: DeviceName | undefined;
@@ -72,6 +74,7 @@ export type LoadOptions = {
 
 	readonly signal?: AbortSignal | undefined;
 
+	/** Called while weights are read. @default none */
 	readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 
 	/**

@@ -5,6 +5,7 @@ import {readTokenizerFiles, type TokenizerConfig, type TokenizerFiles} from './f
 import {createLibraries, type Libraries} from './library.js';
 import {type TokenTexts, tokenTexts} from './token-texts.js';
 
+/** How text becomes ids. */
 export type EncodeOptions = {
 	/**
 	Whether the ids begin with the BOS token. A text that begins with it already never gets a second one.
@@ -19,6 +20,7 @@ export type EncodeOptions = {
 	readonly encodeSpecial?: boolean | undefined;
 };
 
+/** How ids become text. */
 export type DecodeOptions = {
 	/** Whether special tokens are written out rather than left out. @default false */
 	readonly special?: boolean | undefined;
