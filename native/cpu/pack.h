@@ -6,8 +6,8 @@
 // quad + b of column `lane`; the bits of a code are split into planes:
 //
 //   plane of 4 bits   4 vectors; vector v holds quad 2v in its low nibbles, quad 2v + 1 in the high
-//   ones plane of 2 bits   2 vectors; vector v holds quads 4v .. 4v + 3, two bits each from the
-//   lowest plane of 1 bit    1 vector; bit i holds quad i
+//   plane of 2 bits   2 vectors; vector v holds quads 4v .. 4v + 3, two bits each from the lowest
+//   plane of 1 bit    1 vector; bit i holds quad i
 //
 // 2 and 4 bits are one plane, 3 is 2 + 1 (low bits first), 5 is 4 + 1, 6 is 4 + 2, 8 is eight
 // vectors of bytes.

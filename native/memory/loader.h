@@ -1,9 +1,10 @@
 // Reading weights from files, without leaving them in the system's page cache.
 //
-//   direct    bypasses the page cache: aligned blocks, several reads in flight, each through its
-//   own staging buffer buffered  ordinary reads; the pages are dropped when the loader goes mapped
-//   plain matrices stay in the file, mapped, and are shared with other processes; the rest is
-//   copied
+//   direct    bypasses the page cache: aligned blocks, several reads in flight, each through a
+//             staging buffer of its own
+//   buffered  ordinary reads; the pages are dropped when the loader goes
+//   mapped    plain matrices stay in the file, mapped, and are shared with other processes; the
+//             rest is copied
 #pragma once
 
 #include <cstdint>
