@@ -31,7 +31,7 @@ bool repack(Device& device, const Source& source, ExlWeight& weight) {
   const size_t scale_count = strips * groups.size() * kStripOutputs;
   auto* codes = source.allocate<uint32_t>(strips * size_t(layout.words_per_strip), "");
   auto* scales = source.allocate<uint16_t>(scale_count, ".scales");
-  const bool has_zeros = source.has(EXL_PIECE_ZERO_CODES);
+  const bool has_zeros = source.has(EXL_PIECE_ZEROS);
   auto* zeros = has_zeros ? source.allocate<uint8_t>(scale_count, ".zeros") : nullptr;
   auto* chunks =
       written(device, source.allocate<uint32_t>(layout.chunks.size(), ".chunks"), layout.chunks);
@@ -40,22 +40,15 @@ bool repack(Device& device, const Source& source, ExlWeight& weight) {
   if (!features.empty())
     permutation = written(device, source.allocate<uint16_t>(features.size(), ".features"),
                           std::vector<uint16_t>(features.begin(), features.end()));
-  const std::vector<int32_t> places = code_places(source);
-
-  const RepackCodesParams of_codes{
-      .words = source.stage<uint32_t>(EXL_PIECE_CODES),
-      .places = written(device, source.staging<int32_t>(places.size()), places),
-      .chunks = chunks,
-      .codes = codes,
-      .in = int(in),
-      .out = int(out),
-      .words_per_strip = layout.words_per_strip};
-  const RepackScalesParams of_scales{.scale_codes = source.stage<uint32_t>(EXL_PIECE_SCALE_CODES),
-                                     .scale_max = source.stage<uint16_t>(EXL_PIECE_SCALE_MAX),
-                                     .scales = source.stage<void>(EXL_PIECE_SCALES),
-                                     .zero_codes = source.stage<uint32_t>(EXL_PIECE_ZERO_CODES),
-                                     .type = type_of(source->scale_type),
-                                     .zero_offset = source->zero_offset,
+  const RepackCodesParams of_codes{.words = source.stage<uint32_t>(EXL_PIECE_CODES),
+                                   .places = source.stage<int32_t>(EXL_PIECE_PLACES),
+                                   .chunks = chunks,
+                                   .codes = codes,
+                                   .in = int(in),
+                                   .out = int(out),
+                                   .words_per_strip = layout.words_per_strip};
+  const RepackScalesParams of_scales{.scales = source.stage<Half>(EXL_PIECE_SCALES),
+                                     .zeros = source.stage<uint8_t>(EXL_PIECE_ZEROS),
                                      .to_scales = reinterpret_cast<Half*>(scales),
                                      .to_zeros = zeros,
                                      .groups = int(groups.size()),

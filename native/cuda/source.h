@@ -67,7 +67,4 @@ class Source {
   const ExlWeightSource& source_;
 };
 
-// Where the code of each packed row is: 32 times the row of words, and the first bit.
-std::vector<int32_t> code_places(const Source& source);
-
 }  // namespace exl::cuda

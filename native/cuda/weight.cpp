@@ -9,17 +9,14 @@ namespace exl::cuda {
 
 namespace {
 
-// As it is on disk, for kernels that are not in a hurry.
+// As it came, for kernels that are not in a hurry.
 void keep_as_it_is(Device& device, const Source& source, simple::QuantMatrix& matrix) {
   matrix.codes = source.keep<uint32_t>(EXL_PIECE_CODES, "");
-  matrix.scale_codes = source.keep<uint32_t>(EXL_PIECE_SCALE_CODES, ".scales");
-  matrix.scale_max = source.keep<uint16_t>(EXL_PIECE_SCALE_MAX, ".scale_max");
-  matrix.scales = {source.keep<void>(EXL_PIECE_SCALES, ".scales"), source->scale_type};
-  matrix.zero_codes = source.keep<uint32_t>(EXL_PIECE_ZERO_CODES, ".zeros");
-  matrix.zero_offset = source->zero_offset;
+  matrix.scales = {source.keep<void>(EXL_PIECE_SCALES, ".scales"), EXL_F16};
+  matrix.zeros = source.keep<uint8_t>(EXL_PIECE_ZEROS, ".zeros");
 
   const std::vector<int32_t> features = source.fetch(EXL_PIECE_FEATURES);
-  const std::vector<int32_t> places = code_places(source);
+  const std::vector<int32_t> places = source.fetch(EXL_PIECE_PLACES);
   std::vector<simple::PackedRow> rows;
   for (int32_t g = 0; g < source->group_count; g++)
     for (int32_t i = 0; i < source->groups[g].rows; i++) {
@@ -33,17 +30,6 @@ void keep_as_it_is(Device& device, const Source& source, simple::QuantMatrix& ma
 }
 
 }  // namespace
-
-std::vector<int32_t> code_places(const Source& source) {
-  std::vector<int32_t> places;
-  for (const int32_t row : source.fetch(EXL_PIECE_STORED_ROWS)) places.push_back(row * 4);
-  if (!places.empty()) return places;
-  int32_t bit = 0;
-  for (int32_t g = 0; g < source->group_count; g++)
-    for (int32_t i = 0; i < source->groups[g].rows; i++, bit += source->groups[g].bits)
-      places.push_back(bit);
-  return places;
-}
 
 ExlWeight* load_weight(Device& device, const ExlWeightSource& from) {
   const Source source(from);

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Changes with any change to this file: both sides must have been built from the same one. */
-#define EXL_BACKEND_ABI 3u
+#define EXL_BACKEND_ABI 4u
 
 /* The one symbol a library exports: ExlBackendEntry. */
 #define EXL_BACKEND_ENTRY "exl_backend"
@@ -66,27 +66,20 @@ enum { EXL_MEMORY_DEVICE, EXL_MEMORY_PINNED };
    launches ahead of it have ended, and kernels do. Whoever swaps or streams weights has to
    synchronise first.
 
-   A plain weight is EXL_PIECE_DATA, row-major. A quantised matrix W [in, out] in packed order:
+   A plain weight is EXL_PIECE_DATA, row-major. A quantised matrix W [in, out], whatever the format it
+   came in, is small integers times scales, in packed order:
 
      W[p, n] = half((code[p, n] - zero[g(p), n]) * scale[g(p), n])   multiplies   x[feature[p]]
 
-   Codes are bit streams down each column: row p of a group of `bits` follows row p - 1 in 32-bit
-   words [code_rows, out], low bits first, and groups follow each other; unless there is
-   EXL_PIECE_STORED_ROWS, which gives the row of 4-bit codes for each p. Scales are those of
-
-     EXL2   scale = half((s + 1)^2 * half(max / 256)), zero = 2^(bits - 1)
-     GPTQ   scale as half, zero = z + zero_offset
-
-   where s and z are 4 bits: that of column 8 c + i is in bits [4 i, 4 i + 4) of word c. */
+   The code of row p in column n starts at bit place[p] % 32 of word [place[p] / 32, n], and goes on in
+   the next word of its column. */
 enum {
-  EXL_PIECE_DATA,        /* dtype [dims] */
-  EXL_PIECE_CODES,       /* uint32 [code_rows, out] */
-  EXL_PIECE_SCALE_CODES, /* EXL2, s: uint32 [groups, out / 8] */
-  EXL_PIECE_SCALE_MAX,   /* EXL2, max: half [groups] */
-  EXL_PIECE_SCALES,      /* GPTQ, scale: scale_type [groups, out] */
-  EXL_PIECE_ZERO_CODES,  /* GPTQ, z: uint32 [groups, out / 8] */
-  EXL_PIECE_FEATURES,    /* int32 [in]; absent: p */
-  EXL_PIECE_STORED_ROWS, /* int32 [in]; absent: p */
+  EXL_PIECE_DATA,     /* dtype [dims] */
+  EXL_PIECE_CODES,    /* uint32 [words, out] */
+  EXL_PIECE_PLACES,   /* int32 [in] */
+  EXL_PIECE_SCALES,   /* half [groups, out] */
+  EXL_PIECE_ZEROS,    /* uint8 [groups, out]; absent: 2^(bits - 1) */
+  EXL_PIECE_FEATURES, /* int32 [in]; absent: p */
   EXL_PIECES
 };
 
@@ -104,9 +97,6 @@ typedef struct ExlWeightSource {
 
   const ExlGroup* groups; /* of a quantised one */
   int32_t group_count;
-  int64_t code_rows;
-  int32_t scale_type; /* of GPTQ */
-  int32_t zero_offset;
 
   uint64_t piece_bytes[EXL_PIECES]; /* 0: absent */
 

@@ -46,21 +46,17 @@ class Load {
       groups_.push_back({group.bits, int32_t(group.rows)});
     source_.groups = groups_.data();
     source_.group_count = int32_t(groups_.size());
-    source_.code_rows = matrix.words;
+    for (const CodePlace& place : matrix.places)
+      places_.push_back(int32_t(place.word * 32 + place.shift));
+    features_ = matrix.features;
+    scales_ = matrix.scales(allocate_, Kind::Staging, label_ + ".staging");
+
     add_piece(EXL_PIECE_CODES, matrix.codes);
-    if (from.format == &formats::exl2) {
-      add_piece(EXL_PIECE_SCALE_CODES, from.piece("scales").bytes);
-      add_piece(EXL_PIECE_SCALE_MAX, from.piece("maxima").bytes);
-    } else {
-      source_.scale_type = int32_t(from.piece("scales").dtype);
-      source_.zero_offset = int32_t(from.numbers.find("zeroOffset")->second);
-      add_piece(EXL_PIECE_SCALES, from.piece("scales").bytes);
-      add_piece(EXL_PIECE_ZERO_CODES, from.piece("zeros").bytes);
-    }
-    for (const auto& [name, pieces] : {std::pair{"permutation", std::vector{EXL_PIECE_FEATURES}},
-                                       {"order", {EXL_PIECE_FEATURES, EXL_PIECE_STORED_ROWS}}})
-      if (const auto found = from.pieces.find(name); found != from.pieces.end())
-        for (const int piece : pieces) add_piece(piece, found->second.bytes);
+    add_piece(EXL_PIECE_PLACES, in_memory(places_.data(), places_.size() * sizeof(int32_t)));
+    add_piece(EXL_PIECE_SCALES, in_memory(scales_.scale->data(), scales_.scale->size()));
+    if (matrix.has_zeros)
+      add_piece(EXL_PIECE_ZEROS, in_memory(scales_.zero->data(), scales_.zero->size()));
+    add_piece(EXL_PIECE_FEATURES, in_memory(features_.data(), features_.size() * sizeof(int32_t)));
   }
 
   void run() {
@@ -74,6 +70,15 @@ class Load {
   }
 
  private:
+  // Of what lives as long as this.
+  static ByteSource in_memory(const void* data, size_t bytes) {
+    ByteSource source;
+    source.length = bytes;
+    source.memory = std::shared_ptr<const std::byte>(std::shared_ptr<void>(),
+                                                     static_cast<const std::byte*>(data));
+    return source;
+  }
+
   void add_piece(int piece, ByteSource from) {
     source_.piece_bytes[piece] = from.length;
     pieces_[size_t(piece)] = std::move(from);
@@ -141,6 +146,8 @@ class Load {
   const std::string label_;
   ExlWeightSource source_{};
   std::vector<ExlGroup> groups_;
+  std::vector<int32_t> places_, features_;
+  GroupScales scales_;
   std::array<ByteSource, EXL_PIECES> pieces_;
   std::vector<BufferPtr> staging_;
   std::exception_ptr failure_;

@@ -253,16 +253,12 @@ struct RepackCodesParams {
 };
 void repack_codes(Stream stream, const RepackCodesParams& params);
 
-// Computes scales as EXL2 and GPTQ define them; exactly one of the two sources is given.
+// Moves scales and zero points to where the strips have them.
 struct RepackScalesParams {
-  const uint32_t* scale_codes = nullptr;  // EXL2: [groups, out / 8] of 4 bits
-  const uint16_t* scale_max = nullptr;    // EXL2: [groups] halves
-  const void* scales = nullptr;           // GPTQ: [groups, out] of `type`
-  const uint32_t* zero_codes = nullptr;   // GPTQ: [groups, out / 8] of 4 bits
-  Type type = Type::F16;
-  int zero_offset = 0;          // GPTQ: added to each stored zero point
-  Half* to_scales;              // [strips, groups, 32]
-  uint8_t* to_zeros = nullptr;  // GPTQ: the same
+  const Half* scales;              // [groups, out]
+  const uint8_t* zeros = nullptr;  // [groups, out]; null: 2^(bits - 1)
+  Half* to_scales;                 // [strips, groups, 32]
+  uint8_t* to_zeros = nullptr;     // the same; null if `zeros` is
   int groups, out;
 };
 void repack_scales(Stream stream, const RepackScalesParams& params);

@@ -1,8 +1,8 @@
-// From weights as they are on disk to the layout of quant_weight.h. Runs once, when a model loads.
+// From weights as library/backend_api.h has them to the layout of quant_weight.h. Runs once, when a model loads.
 //
 //   Grid      a warp per chunk and strip for codes; a thread per scale
 //   Shared    none
-//   Numerics  codes are moved; scales are rounded as EXL2 defines, fp16(s^2 * fp16(max / 256))
+//   Numerics  codes, scales and zero points are moved
 //   Bound     memory
 //   Needs     nothing
 #pragma once
@@ -50,15 +50,6 @@ __global__ void __launch_bounds__(kRepackWarps* kWarp)
   for (int i = 0; i < high; i++) to[kWarp * low + lane * high + i] = high_words[i];
 }
 
-__device__ __forceinline__ int stored_nibble(const uint32_t* words, int64_t index) {
-  return int(words[index / 8] >> (index % 8 * 4) & 15);
-}
-
-template <typename T>
-__device__ __forceinline__ half half_at(const void* from, int64_t at) {
-  return __float2half_rn(to_float(static_cast<const T*>(from)[at]));
-}
-
 // Grid: (groups, strips), a thread per output of the strip.
 __global__ void __launch_bounds__(kStripOutputs) repack_scales_kernel(const RepackScalesParams p) {
   ptx::begin();
@@ -68,17 +59,8 @@ __global__ void __launch_bounds__(kStripOutputs) repack_scales_kernel(const Repa
   half scale = __float2half_rn(0);
   int zero = 0;
   if (column < p.out) {
-    if (p.scale_codes) {
-      const half largest =
-          __float2half_rn(to_float(__ushort_as_half(p.scale_max[group])) * (1.0f / 256));
-      const int s = stored_nibble(p.scale_codes, from) + 1;
-      scale = __float2half_rn(float(s * s) * to_float(largest));
-    } else {
-      scale = p.type == Type::F16    ? static_cast<const half*>(p.scales)[from]
-              : p.type == Type::BF16 ? half_at<__nv_bfloat16>(p.scales, from)
-                                     : half_at<float>(p.scales, from);
-      zero = stored_nibble(p.zero_codes, from) + p.zero_offset;
-    }
+    scale = p.scales[from];
+    if (p.zeros) zero = p.zeros[from];
   }
   const int f = int(threadIdx.x) / 8, g = int(threadIdx.x) % 8;
   const int64_t to = (int64_t(strip) * p.groups + group) * kStripOutputs + 4 * g + f;

@@ -13,7 +13,7 @@
 
 namespace exl::cuda {
 
-// kZeros: zero points are stored, and codes have 4 bits (GPTQ). Else they have any width (EXL2).
+// kZeros: zero points are stored, and codes have 4 bits. Else they have any width.
 template <bool kZeros>
 struct QuantStrips {
   QuantWeight w;

@@ -122,7 +122,7 @@ void simple_float_linear(Stream stream, const ExlCall& call) {
 }
 
 std::string simple_quant_linear_refuses(const ExlCall& call) {
-  return weight(call, 1)->matrix.codes ? "" : "the weight is not as it was on disk";
+  return weight(call, 1)->matrix.codes ? "" : "the weight is repacked";
 }
 void simple_quant_linear(Stream stream, const ExlCall& call) {
   const ExlTensor &x = in(call, 0), &y = out(call);

@@ -22,24 +22,13 @@ __device__ int code_of(const QuantLinear& a, const PackedRow& row, int64_t n) {
   return int((low >> row.shift | high << (32 - row.shift)) & mask);
 }
 
-__device__ int nibble(const uint32_t* words, int64_t i) {
-  return int(words[i / 8] >> (i % 8 * 4) & 15);
-}
-
 __device__ float rounded(float x) { return __half2float(__float2half_rn(x)); }
 
 __device__ float weight_of(const QuantLinear& a, const PackedRow& row, int64_t n) {
   const QuantMatrix& m = a.matrix;
   const int64_t at = row.group * a.out + n;
-  const int code = code_of(a, row, n);
-  if (!m.scale_codes) {
-    const int zero = nibble(m.zero_codes, at) + m.zero_offset;
-    return rounded(float(code - zero) * rounded(get(m.scales, at)));
-  }
-  const float max = __half2float(__ushort_as_half(m.scale_max[row.group]));
-  const int s = nibble(m.scale_codes, at) + 1;
-  const float scale = rounded(float(s * s) * rounded(max * (1.0f / 256)));
-  return rounded(float(code - (1 << (row.bits - 1))) * scale);
+  const int zero = m.zeros ? m.zeros[at] : 1 << (row.bits - 1);
+  return rounded(float(code_of(a, row, n) - zero) * get(m.scales, at));
 }
 
 __global__ void quant_linear_kernel(const QuantLinear a) {

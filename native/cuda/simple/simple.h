@@ -78,14 +78,11 @@ struct PackedRow {
   int32_t word, shift, bits, group, feature;
 };
 
-// As it is on disk; library/backend_api.h has the formulas.
+// As library/backend_api.h has it.
 struct QuantMatrix {
-  const uint32_t* codes = nullptr;        // [code_rows, out]
-  const uint32_t* scale_codes = nullptr;  // EXL2: [groups, out / 8]
-  const uint16_t* scale_max = nullptr;    // EXL2: halves [groups]
-  Array scales = {};                      // GPTQ: [groups, out]
-  const uint32_t* zero_codes = nullptr;   // GPTQ: [groups, out / 8]
-  int32_t zero_offset = 0;
+  const uint32_t* codes = nullptr;    // [words, out]
+  Array scales = {};                  // [groups, out]
+  const uint8_t* zeros = nullptr;     // [groups, out]; null: 2^(bits - 1)
   const PackedRow* packed = nullptr;  // [in]
 };
 

@@ -149,27 +149,21 @@ struct Loaded {
 
     cuda::repack_codes(nullptr, {m.data<uint32_t>("codes"), places.data(), layout.chunks.data(),
                                  codes.data(), int(s.in), int(s.out), layout.words_per_strip});
-    const bool gptq = m.source.format == &formats::gptq;
-    cuda::RepackScalesParams p{
-        .to_scales = scales.data(), .groups = int(s.groups.size()), .out = int(s.out)};
-    if (gptq) {
-      const Dtype dtype = m.source.piece("scales").dtype;
-      p.scales = m.data<void>("scales");
-      p.zero_codes = m.data<uint32_t>("zeros");
-      p.type = dtype == Dtype::F16    ? cuda::Type::F16
-               : dtype == Dtype::BF16 ? cuda::Type::BF16
-                                      : cuda::Type::F32;
-      p.zero_offset = int(m.source.numbers.at("zeroOffset"));
+    const auto ledger = std::make_shared<Ledger>();
+    const GroupScales stored = s.scales({ledger, "test"}, Kind::Weights, "test");
+    cuda::RepackScalesParams p{.scales = stored.scale->as<half>(),
+                               .to_scales = scales.data(),
+                               .groups = int(s.groups.size()),
+                               .out = int(s.out)};
+    if (s.has_zeros) {
+      p.zeros = stored.zero->as<uint8_t>();
       p.to_zeros = zeros.data();
-    } else {
-      p.scale_codes = m.data<uint32_t>("scales");
-      p.scale_max = m.data<uint16_t>("maxima");
     }
     cuda::repack_scales(nullptr, p);
     emulator::synchronise();  // weights are complete before a step begins
     weight = {codes.data(),
               scales.data(),
-              gptq ? zeros.data() : nullptr,
+              s.has_zeros ? zeros.data() : nullptr,
               layout.chunks.data(),
               permutation.empty() ? nullptr : permutation.data(),
               int(s.in),
