@@ -23,13 +23,17 @@ describeOnDevice('a step', device => {
 	}
 
 	async function expectSameBits(directory: string) {
-		const overlapping = await logits(directory, {});
-		const apart = await logits(directory, {EXL_CUDA_OVERLAP: '0'});
-		for (const [rows, [eager, ...replayed]] of Object.entries(overlapping)) {
+		const found = await logits(directory, {});
+		const others = {
+			'op by op': await logits(directory, {EXL_CUDA_GRAPHS: '0'}),
+			'no launches overlap': await logits(directory, {EXL_CUDA_OVERLAP: '0'}),
+		};
+		for (const [rows, [eager, ...replayed]] of Object.entries(found)) {
 			expect(eager!.every(Number.isFinite), `${rows} rows`).toBe(true);
 			expect(new Set(eager).size).toBeGreaterThan(100);
 			for (const again of replayed) expect(again, `${rows} rows, replayed`).toEqual(eager);
-			for (const alone of apart[Number(rows)]!) expect(alone, `${rows} rows, no launches overlap`).toEqual(eager);
+			for (const [how, other] of Object.entries(others))
+				for (const step of other[Number(rows)]!) expect(step, `${rows} rows, ${how}`).toEqual(eager);
 		}
 	}
 
