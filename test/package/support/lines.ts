@@ -18,7 +18,7 @@ export async function readmeLines(format: 'esm' | 'cjs' = 'esm', after = ''): Pr
 	if (format === 'esm')
 		return `import {createRequire} from 'node:module';\nimport fs from 'node:fs';\nimport os from 'node:os';\nimport path from 'node:path';\n${modelPath('createRequire(import.meta.url)')}\n${code}`;
 	const required = code.replace(/import \{([^}]*)\} from "([^"]*)";/g, 'const {$1} = require("$2");');
-	return `(async () => {\nconst [fs, os, path] = ['fs', 'os', 'path'].map(name => require('node:' + name));\n${modelPath('require')}\n${required}\n})();`;
+	return `(async () => {\nconst fs = require('node:fs'), os = require('node:os'), path = require('node:path');\n${modelPath('require')}\n${required}\n})();`;
 }
 
 /** The bundled model with a template, which it has not, in a folder of its own. */
