@@ -7,10 +7,8 @@ export type Block = {
 	/** `docs/chat.md:14` */
 	readonly place: string;
 	readonly language: string;
-	/** Whether it has to run: it is marked so, or is followed by `<!-- then: ... -->`. */
-	readonly runs: boolean;
 	readonly code: string;
-	/** Code that a reader does not see, after it. */
+	/** Code that a reader does not see, after it: `<!-- then: ... -->`. */
 	readonly after: string;
 };
 
@@ -26,13 +24,12 @@ export const textOf = (page: string) => readFileSync(join(packageRoot, page), 'u
 
 export function blocksOf(page: string): Block[] {
 	const text = textOf(page);
-	const fence = /^```(\w*)( run)?\n([\s\S]*?)^```$(?:\n\n<!-- then:\n([\s\S]*?)-->)?/gm;
-	return [...text.matchAll(fence)].map(({index, 1: language = '', 2: run, 3: code = '', 4: then}) => ({
+	const fence = /^```(\w*)\n([\s\S]*?)^```$(?:\n\n<!-- then:\n([\s\S]*?)-->)?/gm;
+	return [...text.matchAll(fence)].map(({index, 1: language = '', 2: code = '', 3: after = ''}) => ({
 		place: `${page}:${text.slice(0, index).split('\n').length}`,
 		language,
-		runs: run !== undefined || then !== undefined,
 		code,
-		after: then ?? '',
+		after,
 	}));
 }
 

@@ -11,7 +11,7 @@ const bundled = 'models/tinystories-656k-exl2';
  */
 export async function readmeLines(format: 'esm' | 'cjs' = 'esm', after = ''): Promise<string> {
 	const readme = readFileSync(join(root, 'README.md'), 'utf8');
-	const block = /```(?:js|ts|typescript)(?: run)?\n([^`]*loadModel\([^`]*)```/.exec(readme)?.[1];
+	const block = /```(?:js|ts|typescript)\n([^`]*loadModel\([^`]*)```/.exec(readme)?.[1];
 	if (!block) throw new Error('README.md shows no code with loadModel()');
 	const lines = `${block.replace(/loadModel\('[^']*'/, 'loadModel(modelPath')}\n${after}`;
 	const {code} = await transformWithEsbuild(lines, 'lines.ts', {target: 'es2022', format: 'esm', sourcemap: false});
