@@ -32,12 +32,11 @@ export class Encoder {
 	encode(text: string, special: SpecialWhere): number[] {
 		const where = typeof special === 'function' ? special : () => special;
 		const allows = (token: AddedToken, start: number, end: number) => !token.special || where(start, end);
-		const ids: number[] = [];
-		for (const section of this.#inText.split(text, allows)) {
-			if (section.token) ids.push(section.token.id);
-			else ids.push(...this.#encodeBetween(text, section, typeof special === 'function' ? allows : special));
-		}
-		return ids;
+		// Not push(): the ids of a long text are more than a call may have arguments.
+		return this.#inText.split(text, allows).flatMap(section => {
+			if (section.token) return [section.token.id];
+			return this.#encodeBetween(text, section, typeof special === 'function' ? allows : special);
+		});
 	}
 
 	/** @param special Of a function, whether one is where. */
@@ -49,16 +48,23 @@ export class Encoder {
 		const part = text.slice(start, end);
 		if (typeof special === 'boolean') return this.#encodeNormalized(part, start === 0, special);
 
-		// Tokens that are looked for in what is normalized: only where there are as many as may be is none forged.
+		// Tokens that are looked for in what is normalized: none is forged where there are no more than may be, and none in
+		// the text around those, which could take the place of one that is not found.
 		const inner = this.#specialInText.split(part, (token, from, to) => special(token, start + from, start + to));
 		const meant = inner.filter(({token}) => token?.special).length;
-		const found = this.#inNormalized.split(this.#normalize(part), () => true);
-		if (found.filter(({token}) => token?.special).length <= meant)
+		const around = inner.filter(({token}) => !token).map(section => part.slice(section.start, section.end));
+		if (this.#specialsOf(part) <= meant && around.every(text => this.#specialsOf(text) === 0)) {
 			return this.#encodeNormalized(part, start === 0, true);
+		}
 		return inner.flatMap(section => {
 			if (section.token) return [section.token.id];
 			return this.#encodeNormalized(part.slice(section.start, section.end), start + section.start === 0, false);
 		});
+	}
+
+	/** How many special tokens are found in a text when it is normalized. */
+	#specialsOf(text: string): number {
+		return this.#inNormalized.split(this.#normalize(text), () => true).filter(({token}) => token?.special).length;
 	}
 
 	#encodeNormalized(part: string, isFirst: boolean, special: boolean): number[] {

@@ -90,3 +90,15 @@ test('a vocabulary that holds the text of a special token does not make one of i
 		expect(tokenizer.encode('hi')).toEqual([0x68, 0x69]);
 	}
 });
+
+test('what somebody typed does not take the place of a normalized special token that is not found', async () => {
+	const tokenizer = await stories(true);
+	// Normalized tokens are spelled with the space before them here, so that this `<s>` of the template is none.
+	const {text, isOwn} = textOf([
+		['hi<s>', true],
+		['u <s>', false],
+	]);
+	const ids = tokenizer.encodeWhere(text, isOwn, false);
+	const typed = ids.slice(ids.findIndex(id => tokenizer.idToPiece(id).includes('u')));
+	expect(typed.filter(id => !tokenizer.shows(id, false))).toEqual([]);
+});

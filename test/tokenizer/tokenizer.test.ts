@@ -132,3 +132,15 @@ describe('errors', () => {
 		expect(() => tokenizer.idToPiece(id as number)).toThrow(expect.objectContaining(expected));
 	});
 });
+
+test('a text of more tokens than a call may have arguments', async () => {
+	const tokenizer = await byteLevel();
+	const text = 'xyz '.repeat(100_000);
+	const ids = [
+		tokenizer.encode(text, {addBos: false}),
+		tokenizer.encode(text, {addBos: false, encodeSpecial: true}),
+		tokenizer.encodeWhere(text, () => false, false),
+	];
+	expect(ids.map(({length}) => length)).toEqual([400_000, 400_000, 400_000]);
+	expect(tokenizer.decode(ids[0]!)).toBe(text);
+});
