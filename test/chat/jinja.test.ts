@@ -46,6 +46,10 @@ describe('a template cannot take more than there is', () => {
 	});
 });
 
+test('an empty list repeated often is empty', () => {
+	expect(render('{{ ([] * 100000000000) | length }}').value).toBe('0');
+});
+
 describe('text knows whether it is the template', () => {
 	/** What was not the template's own, in brackets. */
 	const marked = (source: string, given: object = {x: 'user'}) => {

@@ -85,8 +85,9 @@ export function argumentsOf(nodes: readonly Node[], scope: Scope): Arguments {
 	const named = new Map<string, Value>();
 	for (const node of nodes) {
 		if (node.type === 'KeywordArgumentExpression') named.set(node.key.value, evaluate(node.value, scope));
-		else if (node.type === 'SpreadExpression') positional.push(...itemsOf(evaluate(node.argument, scope)));
-		else if (node.type === 'KeywordSpreadExpression') {
+		else if (node.type === 'SpreadExpression') {
+			for (const item of itemsOf(evaluate(node.argument, scope))) positional.push(item);
+		} else if (node.type === 'KeywordSpreadExpression') {
 			const given = evaluate(node.argument, scope);
 			if (!(given instanceof Dict))
 				throw new TemplateError(`argument after ** must be a mapping, not ${typeName(given)}`);

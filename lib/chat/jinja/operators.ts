@@ -74,7 +74,7 @@ function multiply(a: Value, b: Value): Value {
 	if (!items) return arithmetic('*', a, b, (x, y) => x * y);
 	const count = Math.max(0, Number(b));
 	if (items.length * count > mostItems) throw new TemplateError('a list repeated too often');
-	const repeated = Array.from({length: count}, () => items).flat();
+	const repeated = items.length === 0 ? [] : Array.from({length: count}, () => items).flat();
 	return a instanceof Tuple ? new Tuple(repeated) : repeated;
 }
 

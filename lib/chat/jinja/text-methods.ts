@@ -1,7 +1,7 @@
 import {callable, integerArgument, textArgument} from './arguments.js';
 import {formatBraces} from './format.js';
 import {TemplateError, Text} from './text.js';
-import {Callable, itemsOf, sequenceOf, Tuple, type Value} from './values.js';
+import {Callable, equal, itemsOf, sequenceOf, Tuple, type Value} from './values.js';
 
 /** What Python's `str.isspace()` is true of: what `str.strip()` and `str.split()` mean by white space. */
 function isSpace(character: string): boolean {
@@ -13,17 +13,27 @@ function isSpace(character: string): boolean {
 export function strip(text: Text, set: Text | undefined, left: boolean, right: boolean): Text {
 	const characters = set && new Set(set.value);
 	const goes = (character: string) => (characters ? characters.has(character) : isSpace(character));
-	const all = Array.from(text.value);
+	const {value} = text;
 	let start = 0;
-	let end = text.value.length;
-	if (left)
-		for (const character of all)
+	let end = value.length;
+	if (left) {
+		for (const character of value) {
 			if (!goes(character)) break;
-			else start += character.length;
-	if (right) {
-		for (let i = all.length - 1; i >= 0 && end > start && goes(all[i]!); i--) end -= all[i]!.length;
+			start += character.length;
+		}
 	}
-	return text.slice(start, Math.max(start, end));
+	while (right && end > start) {
+		const character = lastCharacter(value, end);
+		if (!goes(character)) break;
+		end -= character.length;
+	}
+	return text.slice(start, end);
+}
+
+/** Of what is before a place. */
+function lastCharacter(value: string, end: number): string {
+	const pair = value.slice(Math.max(0, end - 2), end);
+	return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(pair) ? pair : pair.slice(-1);
 }
 
 export function split(text: Text, separator: Text | undefined, most: number): Text[] {
@@ -219,12 +229,11 @@ export const textMethods: Readonly<Record<string, (text: Text) => Callable>> = {
 /** Methods of a list or a tuple that change nothing: templates run where nothing can be changed. */
 export function listMethod(value: Value, name: string): Callable | undefined {
 	const items = sequenceOf(value)!;
-	if (name === 'count') return callable('count', ['value'], wanted => items.filter(item => item === wanted).length);
+	if (name === 'count')
+		return callable('count', ['value'], wanted => items.filter(item => equal(item, wanted ?? null)).length);
 	if (name !== 'index') return undefined;
 	return callable('index', ['value'], wanted => {
-		const at = items.findIndex(
-			item => item === wanted || (item instanceof Text && wanted instanceof Text && item.value === wanted.value),
-		);
+		const at = items.findIndex(item => equal(item, wanted ?? null));
 		if (at < 0) throw new TemplateError('the value is not in the list');
 		return at;
 	});

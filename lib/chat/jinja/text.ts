@@ -47,8 +47,7 @@ export class Text {
 
 	/** Whether all of a range is the template's own. */
 	isOwn(start = 0, end: number = this.value.length): boolean {
-		const at = this.marks.indexOf(foreign, start);
-		return at < 0 || at >= end;
+		return !this.marks.slice(start, end).includes(foreign);
 	}
 
 	plus(other: Text): Text {
@@ -84,33 +83,38 @@ export class Text {
 		return new Text(value, marks);
 	}
 
-	/** What each code point begins at, and the end. Python counts in code points. */
-	#starts: readonly number[] | undefined;
+	/** What each code point begins at, and the end; null where each is one code unit. Python counts in code points. */
+	#knownStarts: readonly number[] | null | undefined;
 
-	get #plain(): boolean {
-		return !/[\uD800-\uDFFF]/.test(this.value);
+	get #starts(): readonly number[] | null {
+		if (this.#knownStarts === undefined) {
+			this.#knownStarts = /[\uD800-\uDFFF]/.test(this.value) ? startsOf(this.value) : null;
+		}
+		return this.#knownStarts;
 	}
 
 	/** In code points. */
 	get length(): number {
-		return this.#plain ? this.value.length : this.starts.length - 1;
-	}
-
-	get starts(): readonly number[] {
-		if (!this.#starts) {
-			const starts = [0];
-			for (const character of this.value) starts.push(starts.at(-1)! + character.length);
-			this.#starts = starts;
-		}
-		return this.#starts;
+		return this.#starts ? this.#starts.length - 1 : this.value.length;
 	}
 
 	/** The code points from one to another. */
 	points(start: number, end: number): Text {
-		return this.#plain ? this.slice(start, end) : this.slice(this.starts[start]!, this.starts[end]!);
+		const starts = this.#starts;
+		return starts ? this.slice(starts[start]!, starts[end]!) : this.slice(start, end);
 	}
 
 	characters(): Text[] {
 		return Array.from({length: this.length}, (_, i) => this.points(i, i + 1));
 	}
+}
+
+function startsOf(value: string): number[] {
+	const starts = [0];
+	let at = 0;
+	for (const character of value) {
+		at += character.length;
+		starts.push(at);
+	}
+	return starts;
 }
