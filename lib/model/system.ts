@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {availableParallelism, release, totalmem} from 'node:os';
 import {join} from 'node:path';
-import {addon, loadedFile, packageRoot} from '../native/index.js';
+import {addon, glibcVersion, loadedFile, packageRoot} from '../native/index.js';
 
 /** Versions, and the machine. */
 export type SystemInfo = {
@@ -51,8 +51,8 @@ function runtime(): string {
 
 function libc(): string | null {
 	if (process.platform !== 'linux') return null;
-	const {header} = process.report.getReport() as unknown as {header?: {glibcVersionRuntime?: string}};
-	return header?.glibcVersionRuntime === undefined ? 'musl' : `glibc ${header.glibcVersionRuntime}`;
+	const version = glibcVersion();
+	return version === undefined ? 'musl' : `glibc ${version}`;
 }
 
 function orNull(find: () => string): string | null {

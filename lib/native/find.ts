@@ -63,7 +63,7 @@ export function packageFolder(name: string): string | undefined {
 
 /** `linux-x64`, or `linux-x64-musl`: what the packages with binaries are named after. */
 export function systemName(): string {
-	const musl = process.platform === 'linux' && !hasGlibc() ? '-musl' : '';
+	const musl = process.platform === 'linux' && glibcVersion() === undefined ? '-musl' : '';
 	return `${process.platform}-${process.arch}${musl}`;
 }
 
@@ -105,12 +105,13 @@ function readManifest(folder: string): Manifest {
 	return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
 }
 
-function hasGlibc(): boolean {
+/** Undefined where another C library is used. */
+export function glibcVersion(): string | undefined {
 	const {report} = process as {report: NodeJS.ProcessReport & {excludeNetwork?: boolean}};
 	// Or else it asks for the names of all that this process is connected to, which may take seconds.
 	const before = report.excludeNetwork;
 	report.excludeNetwork = true;
-	const {header} = report.getReport() as unknown as {header: {glibcVersionRuntime?: string}};
+	const {header} = report.getReport() as unknown as {header?: {glibcVersionRuntime?: string}};
 	if (before !== undefined) report.excludeNetwork = before;
-	return header.glibcVersionRuntime !== undefined;
+	return header?.glibcVersionRuntime;
 }

@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import {describe, expect, test} from 'vitest';
+import {describe, expect, test, vi} from 'vitest';
 import {loadModel} from '../../lib/isolate/index.js';
 import {snapshot} from '../../lib/memory/index.js';
 import {systemInfo} from '../../lib/model/index.js';
@@ -53,6 +53,20 @@ test('why the loader is not the one asked for, if it is not', async () => {
 });
 
 describe('systemInfo()', () => {
+	test('asks for no names of what the process is connected to, which takes seconds', () => {
+		const {report} = process as unknown as {report: {excludeNetwork?: boolean; getReport(): object}};
+		const getReport = report.getReport.bind(report);
+		const excluded: (boolean | undefined)[] = [];
+		vi.spyOn(report, 'getReport').mockImplementation(() => {
+			excluded.push(report.excludeNetwork);
+			return getReport();
+		});
+		systemInfo();
+		vi.restoreAllMocks();
+		expect(excluded).not.toContain(false);
+		expect(excluded).not.toContain(undefined);
+	});
+
 	test('shows the variables that matter and no others', () => {
 		const variables = {EXL_LOG: '', CUDA_VISIBLE_DEVICES: '0', HF_TOKEN: 'hf_secret'};
 		const info = withEnvironment(variables, systemInfo);
