@@ -47,9 +47,8 @@ export class AddedTokens {
 				continue;
 			}
 			const {token} = found;
-			const before = token.lstrip ? text.slice(done, at).replace(/\p{White_Space}+$/u, '').length + done : at;
-			const after = text.slice(found.end);
-			const end = token.rstrip ? text.length - after.replace(/^\p{White_Space}+/u, '').length : found.end;
+			const before = token.lstrip ? done + endOfText(text.slice(done, at)) : at;
+			const end = token.rstrip ? found.end + startOfText(text.slice(found.end)) : found.end;
 			if (before > done) sections.push({start: done, end: before});
 			sections.push({start: before, end, token});
 			done = end;
@@ -79,4 +78,20 @@ export class AddedTokens {
 function stands(token: AddedToken, text: string, start: number, end: number): boolean {
 	if (!token.single_word) return true;
 	return !wordBefore.test(text.slice(Math.max(0, start - 2), start)) && !wordAfter.test(text.slice(end, end + 2));
+}
+
+const space = /\p{White_Space}/u;
+
+/** Where the white space at the start of a text ends. */
+export function startOfText(text: string): number {
+	let at = 0;
+	while (at < text.length && space.test(text[at]!)) at++;
+	return at;
+}
+
+/** Where the white space at the end of a text begins. Not a pattern: that would try each run of white space from each of its places. */
+export function endOfText(text: string): number {
+	let at = text.length;
+	while (at > 0 && space.test(text[at - 1]!)) at--;
+	return at;
 }

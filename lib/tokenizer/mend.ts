@@ -1,3 +1,5 @@
+import {endOfText, startOfText} from './added-tokens.js';
+
 /** A part of a tokenizer as its JSON describes it. */
 type Description = {
 	readonly type?: string;
@@ -38,10 +40,11 @@ export function mendNormalizer(part: Part | null, description: Description | nul
 			if (part.pattern) part.normalize = text => text.replaceAll(part.pattern!, () => String(content ?? ''));
 			break;
 		case 'Strip': {
-			const ends = [description['strip_left'] && `^${space}+`, description['strip_right'] && `${space}+$`].filter(
-				Boolean,
-			);
-			if (ends.length > 0) part.normalize = text => text.replace(new RegExp(ends.join('|'), 'gu'), '');
+			const {strip_left: left, strip_right: right} = description;
+			part.normalize = text => {
+				const end = right ? endOfText(text) : text.length;
+				return text.slice(left ? Math.min(startOfText(text), end) : 0, end);
+			};
 			break;
 		}
 		case 'Lowercase':

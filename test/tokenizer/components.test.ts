@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import {describe, expect, test} from 'vitest';
+import {AddedTokens} from '../../lib/tokenizer/added-tokens.js';
 import {Encoder} from '../../lib/tokenizer/encoder.js';
 import type {TokenizerJson} from '../../lib/tokenizer/files.js';
 import {createLibrary} from '../../lib/tokenizer/library.js';
@@ -62,3 +63,24 @@ test.each(components.addedTokens.map(([parts, rows], i) => [i, parts, rows] as c
 		expect(rows.map(([text]) => [text, encoder.encode(text, true)])).toEqual(rows);
 	},
 );
+
+test('a lot of white space before a token that takes it in, and at an end that is cut off', () => {
+	const spaces = ' '.repeat(300_000);
+	const token = {
+		id: 0,
+		content: '<b>',
+		special: true,
+		normalized: false,
+		single_word: false,
+		lstrip: true,
+		rstrip: true,
+	};
+	const found = new AddedTokens([token]).split(`${spaces}x<b>${spaces}<b>`, () => true);
+	expect(found.map(({start, end}) => [start, end])).toEqual([
+		[0, 300_001],
+		[300_001, 600_004],
+		[600_004, 600_007],
+	]);
+	const {normalizer: run} = library({normalizer: {type: 'Strip', ...{strip_left: true, strip_right: true}}});
+	expect(run!(`${spaces}x${spaces}x${spaces}`)).toBe(`x${spaces}x`);
+});
