@@ -46,6 +46,11 @@ describe('a template cannot take more than there is', () => {
 	});
 });
 
+test('a long text, character by character', () => {
+	const x = '漢'.repeat(200_000);
+	expect(render('{% for c in x %}{{ c }}{% endfor %}{{ x[::-1] | length }}', {x}).value).toBe(`${x}200000`);
+});
+
 test('an empty list repeated often is empty', () => {
 	expect(render('{{ ([] * 100000000000) | length }}').value).toBe('0');
 });
