@@ -37,7 +37,7 @@ async function converse(conversation: Conversation, terminal: Terminal, silent: 
 		try {
 			await conversation.say(line, shows);
 		} catch (error) {
-			// A person can say it in fewer words.
+			// At a terminal the user can shorten the message.
 			if (!terminal.isInteractive || !isTooLong(error)) throw error;
 			conversation.unsay();
 			terminal.note((error as Error).message);
@@ -74,7 +74,7 @@ function openInput(terminal: Terminal): Interface {
 	const input = isInteractive
 		? createInterface({input: stdin, output: process.stderr, prompt: '> '})
 		: createInterface({input: stdin, prompt: ''});
-	// The terminal hears of it as well.
+	// `Terminal` handles this error.
 	input.on('error', () => {});
 	return input.on('SIGINT', () => terminal.interrupt());
 }

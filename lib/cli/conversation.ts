@@ -9,7 +9,7 @@ export type Shows = {
 
 /** What was said so far, and one reply at a time. */
 export class Conversation {
-	/** Everything, also what the model is not told any more. */
+	/** All messages, those included that are left out of prompts. */
 	readonly messages: ChatMessage[];
 	readonly #model: Model;
 	readonly #options: GenerateOptions;
@@ -17,7 +17,7 @@ export class Conversation {
 	readonly #system: number;
 	/** The first message that is not left out. */
 	#first: number;
-	/** About as many as are not left out. */
+	/** Estimated tokens of the messages that are not left out. */
 	#tokens = 0;
 	#reply: AbortController | undefined;
 

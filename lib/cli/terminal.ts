@@ -18,7 +18,7 @@ export class Terminal {
 
 	readonly #stop = new AbortController();
 	readonly #exit: (code: number) => void;
-	/** What others printed. */
+	/** Settles when everything from `print()` is written. */
 	#printed: Promise<void> = Promise.resolve();
 
 	/** @param exit Ends the process at once: for a second Ctrl-C while the first is still being obeyed. */

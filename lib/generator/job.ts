@@ -61,7 +61,7 @@ export class Job implements Waiting {
 	triedAt = -1;
 	/** Prompt tokens it computed itself. */
 	prefilled = 0;
-	/** Rows of steps that its prompt has a claim to and has not had. */
+	/** Rows that are due to its prompt from earlier steps. */
 	owed = 0;
 	/** Settled when the reader wants more; undefined while it does. */
 	room: Promise<void> | undefined;
@@ -211,7 +211,7 @@ export class Job implements Waiting {
 		this.#settle.reject(reason);
 	}
 
-	/** Prompt tokens that it did not compute. What it lost and computed again counts once. */
+	/** Prompt tokens found in the cache. Tokens computed again after a suspension count once. */
 	get #cachedTokens(): number {
 		return Math.max(0, this.promptLength - this.prefilled);
 	}

@@ -26,7 +26,7 @@ export function takeTurns(prompts: readonly Job[], budget: number, add: (job: Jo
 /** @returns Rows that were taken. */
 function divide(prompts: readonly Job[], budget: number, add: (job: Job, most: number) => number): number {
 	const first = prompts[0]!;
-	// Where a quarter is no whole row, it comes up every few steps.
+	// A fraction of a row is carried over to later steps.
 	first.owed = Math.min(first.owed + budget * firstPart, budget);
 	const promised = Math.min(Math.floor(first.owed), first.promptLeft);
 	let taken = 0;

@@ -4,7 +4,7 @@ import type {HubFile} from './listing.js';
 export type Choice = {
 	/** Patterns of paths, with `*` and `?`; in place of what a model needs. */
 	readonly include?: readonly string[] | undefined;
-	/** Not even these. */
+	/** Patterns of paths to leave out. */
 	readonly exclude?: readonly string[] | undefined;
 };
 

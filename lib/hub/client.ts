@@ -77,7 +77,7 @@ export class HubClient {
 			signal,
 			timeout: timeoutMs,
 			headers: {
-				// Bytes as they are: digests are of those.
+				// Uncompressed, as the digests are of the plain bytes.
 				'accept-encoding': 'identity',
 				'user-agent': 'node-exllama',
 				...(token && url.origin === this.#origin && {authorization: `Bearer ${token.value}`}),

@@ -4,7 +4,7 @@ import {hostOf} from './refusal.js';
 import type {HubSettings} from './settings.js';
 
 /** Decimal, as disks are sold: `4.2 GB`. */
-export function amount(bytes: number): string {
+function amount(bytes: number): string {
 	const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 	const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
 	return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${units[power]}`;

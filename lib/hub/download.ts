@@ -39,7 +39,7 @@ export async function download(client: HubClient, what: Download, patience: Pati
 			if (digest === file.digest) break;
 			onBytes(-partial.length);
 			await partial.restart();
-			// What an earlier download left may be to blame.
+			// The first mismatch may come from bytes of an earlier download.
 			if (isFresh && ++damaged === 2) throw corrupt(client, what, digest);
 			isFresh = true;
 		}
@@ -78,7 +78,7 @@ async function fetchRest(client: HubClient, what: Download, partial: Partial, si
 		const length = response.headers['content-length'];
 		if (length !== undefined && offset + Number(length) !== file.size)
 			throw otherLength(what, url, offset + Number(length));
-		// The whole file is as good; another part is not.
+		// A server may send the whole file in place of the part.
 		if (offset !== start) await restart();
 		if (offset !== 0 && offset !== start) {
 			throw new Transient(`${url.host} sent another part of ${file.path} than was asked for. Run the same pull again.`);

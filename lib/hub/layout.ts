@@ -65,7 +65,7 @@ export class Layout {
 		}
 	}
 
-	/** From now on a revision is that commit. */
+	/** Records the commit that a revision stands for. */
 	async setRef(revision: string, commit: string): Promise<void> {
 		const file = this.ref(revision);
 		await mkdir(dirname(file), {recursive: true});

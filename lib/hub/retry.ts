@@ -5,7 +5,7 @@ import {ExlError} from '../errors/index.js';
 export class Transient extends Error {
 	/** What the hub asked for. */
 	readonly retryAfterMs: number | undefined;
-	/** Whether the try brought something: then it was no try in vain. */
+	/** Whether the try received bytes; it then does not count as failed. */
 	readonly progressed: boolean;
 
 	constructor(

@@ -26,7 +26,7 @@ export type HubSettings = {
 	readonly downloadTimeoutMs: number;
 	/** Before the first retry; doubles with each. */
 	readonly retryDelayMs: number;
-	/** Has the proxies. */
+	/** Variables that name proxies. */
 	readonly environment: Environment;
 };
 

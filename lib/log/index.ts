@@ -44,7 +44,7 @@ export function addLogger(logger: Logger | undefined): () => void {
 	};
 }
 
-/** A logger that throws has only itself to tell. */
+/** Calls a logger; what it throws is ignored. */
 export function tell(logger: Logger, level: Level, line: string): void {
 	try {
 		logger[level](line);

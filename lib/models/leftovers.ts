@@ -4,16 +4,16 @@ import type {ModelShape} from './architecture.js';
 
 /** Parts of checkpoints that are known, and not used. */
 const unused = [
-	// Tables that old files keep; they follow from the configuration.
+	// Tables of old files, computed from the configuration here.
 	/\.rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$/,
-	// Scales for the 8-bit caches of other engines.
+	// Scales for 8-bit caches of other engines.
 	/\.self_attn\.(?:[kv]_proj\.)?(?:[qkv]|kv|output)_scale$/,
-	// What sees and hears.
+	// Parts for pictures and sound.
 	/^(?:model\.)?(?:vision_tower|vision_model|visual|vision_embed_tokens|audio_tower|audio_model|embed_vision|embed_audio)\./,
 	/^(?:model\.)?(?:multi_modal_projector|mm_projector|image_newline)(?:\.|$)/,
-	// What guesses further tokens.
+	// Layers that predict further tokens.
 	/^(?:model\.)?(?:mtp|mtp_layers|medusa_heads?|eagle)\./,
-	// What was trained to judge texts.
+	// Heads of reward models.
 	/^(?:v_head|value_head|score|reward_head)\./,
 ];
 

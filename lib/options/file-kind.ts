@@ -11,7 +11,7 @@ type Kind = {
 	readonly advice: (file: string) => string;
 };
 
-/** What lies in the place of a model's file now and then. No file of a model begins so. */
+/** Kinds of files that are found under the name of a model's file. No file of a model begins like them. */
 const foreign: readonly Kind[] = [
 	{
 		starts: /^version https:\/\/git-lfs/,

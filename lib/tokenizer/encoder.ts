@@ -39,7 +39,7 @@ export class Encoder {
 		});
 	}
 
-	/** @param special Of a function, whether one is where. */
+	/** @param special For a function given to `encode()`: whether a token may stand from one code unit of `text` to another. */
 	#encodeBetween(
 		text: string,
 		{start, end}: Section,

@@ -54,7 +54,7 @@ export function mendNormalizer(part: Part | null, description: Description | nul
 	}
 }
 
-/** Likewise pre-tokenizers. */
+/** The same for pre-tokenizers. */
 export function mendPreTokenizer(part: Part | null, description: Description | null): void {
 	if (!part || !description) return;
 	const {behavior, invert} = description;
@@ -71,7 +71,7 @@ export function mendPreTokenizer(part: Part | null, description: Description | n
 			mendMetaspace(part, description);
 			break;
 		case 'Digits':
-			// Numeric is what Unicode calls so: ², ½, Ⅷ and ٣ as well.
+			// All numbers of Unicode: ², ½, Ⅷ and ٣ as well.
 			splitBy(description['individual_digits'] === true ? /\p{N}/gu : /\p{N}+/gu, 'Isolated');
 			break;
 		case 'Punctuation':
@@ -155,7 +155,7 @@ function merged<Piece extends {text: string; matched: boolean}>(
 	return result;
 }
 
-/** Likewise decoders. */
+/** The same for decoders. */
 export function mendDecoder(part: Part | null, description: Description | null): void {
 	if (!part || !description) return;
 	const {content, replacement, prepend_scheme} = description;
@@ -165,7 +165,7 @@ export function mendDecoder(part: Part | null, description: Description | null):
 		const {pattern} = part;
 		part.decode_chain = tokens => tokens.map(token => token.replaceAll(pattern, () => String(content ?? '')));
 	} else if (description.type === 'Metaspace' && prepend_scheme === 'never') {
-		// What was never put before a text is not taken away.
+		// A mark that was never put before a text is not removed from it.
 		const mark = typeof replacement === 'string' ? replacement : '▁';
 		part.decode_chain = tokens => tokens.map(token => token.replaceAll(mark, ' '));
 	}

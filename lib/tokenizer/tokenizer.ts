@@ -29,7 +29,7 @@ export type DecodeOptions = {
 const encodeOptions = optionsOf({addBos: v.optional(trueOrFalse), encodeSpecial: v.optional(trueOrFalse, false)});
 const decodeOptions = optionsOf({special: v.optional(trueOrFalse, false)});
 const anyText = v.string('a string');
-/** What is in it is looked at one by one. */
+/** Checks the list alone: `shows()` checks each id. */
 const idList = v.custom<readonly number[]>(Array.isArray, 'a list of token ids');
 
 type Before = {readonly ids: readonly number[]; readonly length: number};

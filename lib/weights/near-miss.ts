@@ -7,7 +7,7 @@ import {kindBytes, refuseForeignFile} from '../options/file-kind.js';
 import {nearest} from '../options/nearest.js';
 import {readExactly, withFile} from './file.js';
 
-/** What is nearly the name of a model, with what to give in its place. The sentences say what to type. */
+// Errors for what is nearly the name of a model: each sentence says what to type instead.
 
 const modelFiles = 'config.json, tokenizer.json and *.safetensors';
 

@@ -32,7 +32,7 @@ const constants: Readonly<Record<string, Value>> = {
 
 export function evaluate(node: Node, scope: Scope): Value {
 	const value = compute(node, scope);
-	// Values made of many others, or of many characters, take their time as well.
+	// Lists and texts cost by their size.
 	const size = Array.isArray(value) ? value.length : value instanceof Text ? value.value.length / 16 : 0;
 	scope.budget.step(1 + Math.floor(size));
 	return value;
@@ -151,7 +151,7 @@ function tested(value: Value, name: string, [argument = null]: readonly Value[])
 	return testOf(name)(value, argument);
 }
 
-/** Those that call other filters and tests by their names, and the rest. */
+/** A filter by its name. Some call other filters or tests by theirs. */
 function filterNamed(name: string, value: Value, args: Arguments): Value {
 	const [head, ...rest] = args.positional;
 	switch (name) {

@@ -20,4 +20,4 @@ export {callable, integerArgument} from './arguments.js';
 export {textOf} from './print.js';
 export {type Node, parseTemplate} from './syntax.js';
 export {TemplateError, Text} from './text.js';
-export {Attributes, Callable, Dict, isInteger, Namespace, templateValue, type Value} from './values.js';
+export {Callable, Dict, Namespace, templateValue, type Value} from './values.js';

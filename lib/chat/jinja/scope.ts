@@ -15,14 +15,14 @@ export class Budget {
 		this.#left = this.#most;
 	}
 
-	/** @param steps More than one for what is made of many. */
+	/** @param steps More than one for large values. */
 	step(steps = 1): void {
 		this.#left -= steps;
 		if (this.#left < 0) throw new TemplateError(`the template takes more than ${this.#most} steps`);
 	}
 }
 
-/** Variables, and those of what is around. */
+/** Variables of a block, and through its parent those of the blocks around it. */
 export class Scope {
 	readonly budget: Budget;
 	readonly #parent: Scope | undefined;

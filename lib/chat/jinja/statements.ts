@@ -27,7 +27,7 @@ class Jump extends Error {
 	}
 }
 
-/** What statements write. */
+/** The text that statements write. */
 export function textOfBody(body: readonly Node[], scope: Scope): Text {
 	const out: Text[] = [];
 	run(body, scope, out);
@@ -110,7 +110,7 @@ function loopAt(items: readonly Value[], i: number, changed: Callable): Attribut
 		length,
 		previtem: items[i - 1] ?? (i > 0 ? null : new Undefined('there is no previous item')),
 		nextitem: items[i + 1] ?? (i + 1 < length ? null : new Undefined('there is no next item')),
-		// Of recursive loops, which the parser does not know.
+		// Depths differ in recursive loops only, which the parser does not know.
 		depth: 1,
 		depth0: 0,
 		changed,

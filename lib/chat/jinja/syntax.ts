@@ -36,7 +36,7 @@ export type Assignment = {
 	readonly value: Node | null;
 	readonly body: readonly Node[];
 };
-export type Slice = {
+type Slice = {
 	readonly type: 'SliceExpression';
 	readonly start?: Node;
 	readonly stop?: Node;

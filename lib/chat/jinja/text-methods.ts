@@ -30,7 +30,7 @@ export function strip(text: Text, set: Text | undefined, left: boolean, right: b
 	return text.slice(start, end);
 }
 
-/** Of what is before a place. */
+/** The code point that ends at `end`. */
 function lastCharacter(value: string, end: number): string {
 	const pair = value.slice(Math.max(0, end - 2), end);
 	return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(pair) ? pair : pair.slice(-1);

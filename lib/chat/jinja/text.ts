@@ -5,9 +5,9 @@ export class TemplateError extends Error {}
 export const mostUnits = 2 ** 26;
 export const mostItems = 2 ** 22;
 
-/** Of what the template and the special tokens say. */
+/** Mark of code units that the template or a special token wrote. */
 const own = '0';
-/** Of what a message, a tool or a variable says. */
+/** Mark of code units from a message, a tool or a variable. */
 const foreign = '1';
 
 /**
@@ -26,7 +26,7 @@ export class Text {
 		this.marks = marks;
 	}
 
-	/** Of the template's own. */
+	/** A text all of which is the template's own. */
 	static own(value: string): Text {
 		return new Text(value, own.repeat(value.length));
 	}
@@ -83,7 +83,7 @@ export class Text {
 		return new Text(value, marks);
 	}
 
-	/** What each code point begins at, and the end; null where each is one code unit. Python counts in code points. */
+	/** Where each code point begins, and the end; null if each is one code unit. Python counts in code points. */
 	#knownStarts: readonly number[] | null | undefined;
 
 	get #starts(): readonly number[] | null {
