@@ -111,11 +111,21 @@ function padded(text: Text, width: number, fill: Text, before: (gap: number) => 
 const stripping = (text: Text, name: string, left: boolean, right: boolean) =>
 	callable(name, ['chars'], chars => strip(text, chars == null ? undefined : textArgument(name, chars), left, right));
 
+/** Places as of a slice, in code points. Undefined if the range begins behind the text. */
+function rangeOf(text: Text, call: string, start: Value | undefined, end: Value | undefined) {
+	const {length} = text;
+	const [from, to] = [start ?? 0, end ?? length].map(value => {
+		const at = integerArgument(call, value, 0);
+		return at < 0 ? Math.max(0, at + length) : at;
+	}) as [number, number];
+	return from > length ? undefined : {from, part: text.points(from, Math.max(from, Math.min(to, length)))};
+}
+
 const testing = (text: Text, name: string, test: (value: string, affix: string) => boolean) =>
 	callable(name, ['affix', 'start', 'end'], (affix, start, end) => {
-		const range = text.value.slice(integerArgument(name, start, 0), integerArgument(name, end, text.value.length));
+		const range = rangeOf(text, name, start, end);
 		const affixes = affix instanceof Tuple ? affix.items : [affix];
-		return affixes.some(one => test(range, textArgument(name, one).value));
+		return affixes.map(one => textArgument(name, one).value).some(one => range && test(range.part.value, one));
 	});
 
 const splitting = (text: Text, name: string, run: typeof split) =>
@@ -124,10 +134,12 @@ const splitting = (text: Text, name: string, run: typeof split) =>
 	);
 
 const finding = (text: Text, name: string, find: (value: string, part: string) => number) =>
-	callable(name, ['sub'], sub => {
-		const at = find(text.value, textArgument(name, sub).value);
+	callable(name, ['sub', 'start', 'end'], (sub, start, end) => {
+		const wanted = textArgument(name, sub).value;
+		const range = rangeOf(text, name, start, end);
+		const at = range ? find(range.part.value, wanted) : -1;
 		if (at < 0 && name.endsWith('index')) throw new TemplateError('substring not found');
-		return at < 0 ? at : text.slice(0, at).length;
+		return at < 0 ? at : range!.from + range!.part.slice(0, at).length;
 	});
 
 const padding = (text: Text, name: string, before: (gap: number) => number) =>
@@ -195,9 +207,11 @@ export const textMethods: Readonly<Record<string, (text: Text) => Callable>> = {
 	index: text => finding(text, 'index', (value, part) => value.indexOf(part)),
 	rindex: text => finding(text, 'rindex', (value, part) => value.lastIndexOf(part)),
 	count: text =>
-		callable('count', ['sub'], sub => {
-			const part = textArgument('count', sub);
-			return part.value === '' ? text.length + 1 : split(text, part, -1).length - 1;
+		callable('count', ['sub', 'start', 'end'], (sub, start, end) => {
+			const wanted = textArgument('count', sub);
+			const range = rangeOf(text, 'count', start, end);
+			if (!range) return 0;
+			return wanted.value === '' ? range.part.length + 1 : split(range.part, wanted, -1).length - 1;
 		}),
 	upper: text => simple('upper', () => upper(text)),
 	lower: text => simple('lower', () => lower(text)),
