@@ -51,6 +51,12 @@ test('a long text, character by character', () => {
 	expect(render('{% for c in x %}{{ c }}{% endfor %}{{ x[::-1] | length }}', {x}).value).toBe(`${x}200000`);
 });
 
+test('many digits that are no number, and many zeros that are no format', () => {
+	const x = `${'1'.repeat(400_000)}x`;
+	expect(render('{{ x | int }}', {x}).value).toBe('0');
+	expect(render('{{ x % {} }}', {x: `%${'0'.repeat(400_000)}q`}).value).toHaveLength(400_002);
+});
+
 test('an empty list repeated often is empty', () => {
 	expect(render('{{ ([] * 100000000000) | length }}').value).toBe('0');
 });

@@ -154,7 +154,7 @@ function parseNumber(text: string, base: number): number | undefined {
 		const number = Number.parseInt(trimmed.replace(/^0[xob]/i, ''), base);
 		return Number.isNaN(number) ? undefined : number;
 	}
-	return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(trimmed) ? Number(trimmed) : undefined;
+	return /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(trimmed) ? Number(trimmed) : undefined;
 }
 
 /** Halves go to the even neighbour, as in Python. */

@@ -42,7 +42,7 @@ export function formatPercent(text: Text, given: Value): Text {
 	const values = given instanceof Tuple ? [...given.items] : [given];
 	const parts: Text[] = [];
 	let end = 0;
-	for (const match of text.value.matchAll(/%(?:\((\w+)\))?([-+ 0#]*)(\d*)(?:\.(\d+))?([sdifrxXeg%])/g)) {
+	for (const match of text.value.matchAll(/%(?:\((\w+)\))?([-+ 0#]*)([1-9]\d*)?(?:\.(\d+))?([sdifrxXeg%])/g)) {
 		parts.push(text.slice(end, match.index));
 		end = match.index + match[0].length;
 		const [, key, flags = '', width = '', precision, kind = 's'] = match;
