@@ -26,22 +26,21 @@ void allow(const std::vector<int32_t>& ids, Candidates& list) {
 
 }  // namespace
 
-// As bounded(); on bits, so that it becomes vector instructions. No logit of a sound model is NaN
-// or +infinity, and some are above -infinity.
+// As bounded(). On bits, so that loops become vector instructions, and without writing where there
+// is nothing to bound. No logit of a sound model is NaN or +infinity, and some are above -infinity.
 void clean(const StageContext&, Candidates& list) {
+  constexpr uint32_t kSign = 0x80000000;
   constexpr int32_t kBound = std::bit_cast<int32_t>(-kLowest), kInfinity = 0x7f800000;
-  uint32_t damaged = 0;
+  uint32_t beyond = 0;
+  for (int64_t i = 0; i < list.count; i++)
+    beyond |= uint32_t(int32_t(std::bit_cast<uint32_t>(list.values[i]) & ~kSign) > kBound);
+  if (!beyond) return;
   for (int64_t i = 0; i < list.count; i++) {
     const uint32_t bits = std::bit_cast<uint32_t>(list.values[i]);
-    const int32_t size = int32_t(bits & 0x7fffffff);
-    const uint32_t beyond = 0 - uint32_t(size > kBound), nan = 0 - uint32_t(size > kInfinity);
-    const uint32_t end = uint32_t(kBound) | ((bits | nan) & 0x80000000);
-    list.values[i] = std::bit_cast<float>((bits & ~beyond) | (end & beyond));
-    damaged |= nan | (0 - uint32_t(bits == uint32_t(kInfinity)));
+    if (int32_t(bits & ~kSign) > kInfinity || bits == uint32_t(kInfinity)) list.damaged = true;
+    list.values[i] = bounded(double(list.values[i]));
   }
-  list.damaged = damaged != 0;
-  // Looked for only where the first may be one of them.
-  if (list.count > 0 && list.values[0] == kLowest && list.largest() == kLowest) list.damaged = true;
+  list.damaged = list.damaged || list.largest() == kLowest;
 }
 
 void bias(const StageContext& context, Candidates& list) {
