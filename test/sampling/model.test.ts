@@ -26,9 +26,11 @@ it('the least number of tokens is exact, for the end tokens of the model and for
 		expect(result.completionTokens).toBeGreaterThanOrEqual(minTokens);
 		expect(result.tokenIds).not.toContain(end);
 	}
-	// An id no token can have is not mistaken for another one.
-	const beyond = await model.complete(prompt, {...greedy, stop: 2 ** 32 + tokenIds[0]!, minTokens: 40});
-	expect(beyond.tokenIds).toEqual(tokenIds);
+	// An id no token can have is refused, not mistaken for another one.
+	await expect(model.complete(prompt, {...greedy, stop: 2 ** 32 + tokenIds[0]!})).rejects.toMatchObject({
+		code: 'EXL_INVALID_ARGUMENT',
+		op: 'stop',
+	});
 	const wanted = {...greedy, logitBias: Object.fromEntries(model.tokenizer.eosIds.map(id => [id, 1000]))};
 	expect(await model.complete(prompt, wanted)).toMatchObject({completionTokens: 0, finishReason: 'stop'});
 	const held = await model.complete(prompt, {...wanted, minTokens: 7});
