@@ -47,7 +47,7 @@ export function compileProgram(name, architecture = 'native') {
 export function runProgram(program, args = [], milliseconds = 280_000) {
 	const {stdout, status, error} = spawnSync(program, args, {
 		encoding: 'utf8',
-		timeout: milliseconds,
+		timeout: Math.floor(milliseconds),
 		killSignal: 'SIGKILL',
 		stdio: ['ignore', 'pipe', 'inherit'],
 	});

@@ -74,7 +74,7 @@ function run({device, quick, folder, seconds}, files, {command = [], args = []} 
 	const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${json}`];
 	const line = [...command, process.execPath, vitest, 'run', ...reporters, ...args, ...files];
 	const env = {...process.env, EXL_TEST_DEVICE: device, ...(quick && {EXL_TEST_QUICK: '1'})};
-	const limit = {timeout: seconds * 1000, killSignal: /** @type {const} */ ('SIGKILL')};
+	const limit = {timeout: Math.floor(seconds * 1000), killSignal: /** @type {const} */ ('SIGKILL')};
 	const {status, signal} = spawnSync(line[0] ?? '', line.slice(1), {cwd: root, env, stdio: 'inherit', ...limit});
 	if (!existsSync(json)) {
 		const failures = [
@@ -172,7 +172,7 @@ function bench({device, quick: isAsked, models, scratch, folder, seconds: limit}
 	const outcome = {passed: 0, failed: 0, failures: [], models: [], ...(limits && {limits})};
 	for (const model of namesOf(models, quick)) {
 		const started = performance.now();
-		const left = limit * 1000 - (started - began);
+		const left = Math.floor(limit * 1000 - (started - began));
 		if (left < 20_000) {
 			outcome.failures.push(`${model}: no time is left`);
 			outcome.failed++;
