@@ -44,13 +44,14 @@ async function main() {
 		const children = positionals.map(tree =>
 			fork(fileURLToPath(import.meta.url), [path.resolve(tree), model, values.threads]),
 		);
+		const ended = children.map(child => once(child, 'exit'));
 		/** @param {number} which @param {number} round @returns {Promise<Times>} */
 		const measure = async (which, round) => {
 			const child = /** @type {import('node:child_process').ChildProcess} */ (children[which]);
 			child.send(round);
 			const [answer] = await Promise.race([
 				once(child, 'message'),
-				once(child, 'exit').then(() => {
+				/** @type {Promise<unknown[]>} */ (ended[which]).then(() => {
 					throw new Error(`${positionals[which]} ended`);
 				}),
 			]);
